@@ -1,0 +1,3 @@
+//! The SSH connection: the only place that names `russh`.
+
+pub mod host_key;

@@ -1,0 +1,21 @@
+//! Servers for tests and the demo: embedded ones for speed and faults, starters for real ones.
+//! Never ships, and never names the library that it tests.
+//!
+//! # Layout
+//!
+//! | module | what it starts or makes |
+//! |---|---|
+//! | [`payload`] | bytes that tell their own offset |
+//! | [`event`] | notifications as S3 sends them |
+//! | [`s3`] | an S3 in memory |
+//! | [`sftp`] | an SFTP server in this process |
+//! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
+//! | [`servers`] | real servers: sshd, sftp-server, MiniStack |
+
+pub mod account;
+pub mod event;
+pub mod payload;
+pub mod runtime_api;
+pub mod s3;
+pub mod servers;
+pub mod sftp;
