@@ -1,0 +1,56 @@
+//! What can go wrong on an SFTP session.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::packet::{Status, StatusCode};
+
+/// The result of an SFTP request.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a request has no good answer. Cheap to clone: when a session ends, every request that waits
+/// gets the same reason.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The server answered with a status other than OK: this request failed, the session goes on.
+    #[error(transparent)]
+    Status(#[from] Status),
+    /// The stream ended while answers were outstanding, or a request came after its end.
+    #[error("the server closed the SFTP channel")]
+    Closed,
+    /// The stream failed.
+    #[error("the SFTP stream broke")]
+    Io(#[source] Arc<io::Error>),
+    /// Requests were outstanding and nothing was answered for this long.
+    #[error("the server answered nothing for {} s", .0.as_secs())]
+    Stalled(Duration),
+    /// The server does not speak SFTP version 3 as we know it. The session is over.
+    #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
+    Protocol(String),
+}
+
+impl Error {
+    /// The status with which the server refused; none when the session itself failed.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether the server refused with this code.
+    pub fn is(&self, code: StatusCode) -> bool {
+        self.status().is_some_and(|status| status.code == code)
+    }
+
+    pub(crate) fn protocol(what: impl Into<String>) -> Self {
+        Self::Protocol(what.into())
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}

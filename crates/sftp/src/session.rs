@@ -1,0 +1,471 @@
+//! One SFTP channel: the version exchange, requests, and their answers matched by id and type.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Result};
+use crate::extensions::{Extensions, FSYNC, LIMITS, Limits, POSIX_RENAME};
+use crate::packet::{
+    Attributes, Deframer, Fields, Handle, Incoming, Name, OpenFlags, Request, Response, StatusCode,
+    VERSION, encode_init,
+};
+use crate::pending::{Expected, Patience, Pending};
+use crate::reply::Reply;
+use crate::transport::{Receive, Transmit};
+
+/// How a session behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The longest time that requests may be outstanding while none at all is answered. Requests
+    /// that make a server work (FSYNC, CLOSE, RENAME, REMOVE) are waited for without this limit:
+    /// servers copy, scan and checksum then, and whether they live is for the layer below to tell.
+    pub stall_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            stall_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// An SFTP session over one stream.
+///
+/// Every method that returns a [`Reply`] has queued its request by then, in the order of the calls.
+/// Dropping the session ends its tasks; what is queued may then stay unsent, so whoever needs an
+/// answer awaits it first.
+#[derive(Debug)]
+pub struct Session {
+    pending: Arc<Pending>,
+    outgoing: mpsc::UnboundedSender<Packet>,
+    extensions: Extensions,
+    limits: Mutex<Asked>,
+    writer: JoinHandle<()>,
+    reader: JoinHandle<()>,
+}
+
+/// A packet for the writer: what precedes the payload, and the payload of a WRITE.
+#[derive(Debug)]
+struct Packet {
+    head: Bytes,
+    payload: Bytes,
+}
+
+/// The server's limits: asked for with the first requests, so that they cost no round trip.
+#[derive(Debug)]
+enum Asked {
+    Pending(Reply<Limits>),
+    Known(Limits),
+}
+
+impl Session {
+    /// Exchanges versions and starts the session. Takes one round trip.
+    pub async fn start<R: Receive, T: Transmit>(
+        mut receive: R,
+        mut transmit: T,
+        options: Options,
+    ) -> Result<Self> {
+        let mut deframer = Deframer::default();
+        let extensions = tokio::time::timeout(options.stall_timeout, async {
+            transmit.transmit(encode_init()).await?;
+            transmit.flush().await?;
+            version(&mut receive, &mut deframer).await
+        })
+        .await
+        .map_err(|_| Error::Stalled(options.stall_timeout))??;
+
+        let pending = Arc::new(Pending::new(options.stall_timeout));
+        let (outgoing, packets) = mpsc::unbounded_channel();
+        let writer = tokio::spawn(write_packets(transmit, packets, Arc::clone(&pending)));
+        let reader = tokio::spawn(read_answers(receive, deframer, Arc::clone(&pending)));
+        let mut session = Self {
+            pending,
+            outgoing,
+            limits: Mutex::new(Asked::Known(Limits::default())),
+            extensions,
+            writer,
+            reader,
+        };
+        if session.extensions.has(LIMITS) {
+            session.limits = Mutex::new(Asked::Pending(session.ask_limits()));
+        }
+        Ok(session)
+    }
+
+    /// What the server listed in its VERSION packet.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Whether [`Self::posix_rename`] is there to use.
+    pub fn has_posix_rename(&self) -> bool {
+        self.extensions.has(POSIX_RENAME)
+    }
+
+    /// Whether [`Self::fsync`] is there to use.
+    pub fn has_fsync(&self) -> bool {
+        self.extensions.has(FSYNC)
+    }
+
+    /// The server's limits, or the draft's where it tells none. Asked for at the start: this waits
+    /// only where nothing else has been awaited before.
+    pub async fn limits(&self) -> Limits {
+        let mut asked = self.limits.lock().await;
+        if let Asked::Pending(reply) = &mut *asked {
+            // A server that lists the extension and then refuses it gets the draft's limits.
+            *asked = Asked::Known(reply.await.unwrap_or_default());
+        }
+        match &*asked {
+            Asked::Known(limits) => *limits,
+            Asked::Pending(_) => Limits::default(),
+        }
+    }
+
+    /// Requests that are not answered yet.
+    pub fn outstanding(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Opens a file. `attributes` count where the server makes it.
+    pub fn open(&self, path: &str, flags: OpenFlags, attributes: Attributes) -> Reply<Handle> {
+        let request = Request::Open {
+            path: path.as_bytes(),
+            flags,
+            attributes,
+        };
+        self.send(&request, Expected::Handle, Patience::Prompt, handle)
+    }
+
+    /// Writes `data` at `offset`. `data` has to be within [`Limits::write_length`].
+    pub fn write(&self, handle: &Handle, offset: u64, data: Bytes) -> Reply<()> {
+        let request = Request::Write {
+            handle,
+            offset,
+            length: data.len(),
+        };
+        self.send_with(&request, data, Expected::Status, Patience::Prompt, done)
+    }
+
+    /// Reads up to `length` bytes at `offset`; none at the end of the file.
+    pub fn read(&self, handle: &Handle, offset: u64, length: u32) -> Reply<Option<Bytes>> {
+        let request = Request::Read {
+            handle,
+            offset,
+            length,
+        };
+        self.send(
+            &request,
+            Expected::Data,
+            Patience::Prompt,
+            |response| match response {
+                Response::Data(data) => Ok(Some(data)),
+                other => none_at_eof(other),
+            },
+        )
+    }
+
+    /// Closes a handle. Servers that store elsewhere do so now: it may take minutes.
+    pub fn close(&self, handle: &Handle) -> Reply<()> {
+        self.send(
+            &Request::Close { handle },
+            Expected::Status,
+            Patience::Long,
+            done,
+        )
+    }
+
+    /// Makes a file durable: `fsync@openssh.com`.
+    pub fn fsync(&self, handle: &Handle) -> Reply<()> {
+        self.send(
+            &Request::Fsync { handle },
+            Expected::Status,
+            Patience::Long,
+            done,
+        )
+    }
+
+    /// Attributes of an open file.
+    pub fn fstat(&self, handle: &Handle) -> Reply<Attributes> {
+        let request = Request::Fstat { handle };
+        self.send(&request, Expected::Attributes, Patience::Prompt, attributes)
+    }
+
+    /// Attributes of a file, links followed.
+    pub fn stat(&self, path: &str) -> Reply<Attributes> {
+        let request = Request::Stat {
+            path: path.as_bytes(),
+        };
+        self.send(&request, Expected::Attributes, Patience::Prompt, attributes)
+    }
+
+    /// Attributes of a file or of a link itself.
+    pub fn lstat(&self, path: &str) -> Reply<Attributes> {
+        let request = Request::Lstat {
+            path: path.as_bytes(),
+        };
+        self.send(&request, Expected::Attributes, Patience::Prompt, attributes)
+    }
+
+    /// Sets attributes of an open file.
+    pub fn fsetstat(&self, handle: &Handle, attributes: Attributes) -> Reply<()> {
+        let request = Request::Fsetstat { handle, attributes };
+        self.send(&request, Expected::Status, Patience::Prompt, done)
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, path: &str) -> Reply<()> {
+        let request = Request::Remove {
+            path: path.as_bytes(),
+        };
+        self.send(&request, Expected::Status, Patience::Long, done)
+    }
+
+    /// Makes a directory.
+    pub fn mkdir(&self, path: &str) -> Reply<()> {
+        let request = Request::Mkdir {
+            path: path.as_bytes(),
+        };
+        self.send(&request, Expected::Status, Patience::Prompt, done)
+    }
+
+    /// The canonical form of a path, as the server spells it.
+    pub fn realpath(&self, path: &str) -> Reply<Bytes> {
+        let request = Request::Realpath {
+            path: path.as_bytes(),
+        };
+        self.send(
+            &request,
+            Expected::Names,
+            Patience::Prompt,
+            |response| match response {
+                Response::Names(names) => names
+                    .into_iter()
+                    .next()
+                    .map(|name| name.filename)
+                    .ok_or_else(|| Error::protocol("REALPATH answered no name")),
+                other => refused(other),
+            },
+        )
+    }
+
+    /// Opens a directory to list it.
+    pub fn opendir(&self, path: &str) -> Reply<Handle> {
+        let request = Request::Opendir {
+            path: path.as_bytes(),
+        };
+        self.send(&request, Expected::Handle, Patience::Prompt, handle)
+    }
+
+    /// The next names of a directory; none at its end.
+    pub fn readdir(&self, handle: &Handle) -> Reply<Option<Vec<Name>>> {
+        let request = Request::Readdir { handle };
+        self.send(
+            &request,
+            Expected::Names,
+            Patience::Prompt,
+            |response| match response {
+                Response::Names(names) => Ok(Some(names)),
+                other => none_at_eof(other),
+            },
+        )
+    }
+
+    /// Renames. By the draft it fails where `to` exists; some servers overwrite.
+    pub fn rename(&self, from: &str, to: &str) -> Reply<()> {
+        let request = Request::Rename {
+            from: from.as_bytes(),
+            to: to.as_bytes(),
+        };
+        self.send(&request, Expected::Status, Patience::Long, done)
+    }
+
+    /// Renames over whatever is there, in one step: `posix-rename@openssh.com`.
+    pub fn posix_rename(&self, from: &str, to: &str) -> Reply<()> {
+        let request = Request::PosixRename {
+            from: from.as_bytes(),
+            to: to.as_bytes(),
+        };
+        self.send(&request, Expected::Status, Patience::Long, done)
+    }
+
+    fn ask_limits(&self) -> Reply<Limits> {
+        let read = |response| match response {
+            Response::Extended(data) => Limits::read(Fields::new(data)),
+            other => refused(other),
+        };
+        self.send(&Request::Limits, Expected::Extended, Patience::Prompt, read)
+    }
+
+    fn send<T>(
+        &self,
+        request: &Request<'_>,
+        expected: Expected,
+        patience: Patience,
+        read: fn(Response) -> Result<T>,
+    ) -> Reply<T> {
+        self.send_with(request, Bytes::new(), expected, patience, read)
+    }
+
+    fn send_with<T>(
+        &self,
+        request: &Request<'_>,
+        payload: Bytes,
+        expected: Expected,
+        patience: Patience,
+        read: fn(Response) -> Result<T>,
+    ) -> Reply<T> {
+        let (id, answer) = self.pending.register(expected, patience);
+        if let Some(id) = id {
+            let packet = Packet {
+                head: request.encode(id),
+                payload,
+            };
+            if self.outgoing.send(packet).is_err() {
+                self.pending.end(&Error::Closed);
+            }
+        }
+        Reply::new(answer, read)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The channel is thrown away with its session, so a packet cut in two harms nobody.
+        self.writer.abort();
+        self.reader.abort();
+        self.pending.end(&Error::Closed);
+    }
+}
+
+/// Reads up to the server's VERSION packet.
+async fn version<R: Receive>(receive: &mut R, deframer: &mut Deframer) -> Result<Extensions> {
+    loop {
+        if let Some(packet) = deframer.next_packet()? {
+            return match Incoming::decode(packet)? {
+                // A server may answer a higher number than it was asked for only by mistake, and
+                // means 3 then: nothing newer was offered to it.
+                Incoming::Version(version, rest) if version >= VERSION => {
+                    Extensions::read(&mut Fields::new(rest))
+                }
+                Incoming::Version(version, _) => Err(Error::protocol(format!(
+                    "version {version}, this client speaks {VERSION}"
+                ))),
+                Incoming::Answer(..) => Err(Error::protocol("an answer before the version")),
+            };
+        }
+        let bytes = receive.receive().await?.ok_or(Error::Closed)?;
+        deframer.push(&bytes);
+    }
+}
+
+/// Small packets up to this many bytes are put together, so that a flight travels as one.
+const BATCH: usize = 16 * 1024;
+
+/// Writes packets until the session ends. Nothing cancels it inside a packet but the session's end.
+async fn write_packets<T: Transmit>(
+    mut transmit: T,
+    mut packets: mpsc::UnboundedReceiver<Packet>,
+    pending: Arc<Pending>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let result = async {
+        while let Some(mut packet) = packets.recv().await {
+            loop {
+                batch.extend_from_slice(&packet.head);
+                if !packet.payload.is_empty() {
+                    let head = Bytes::from(std::mem::take(&mut batch));
+                    transmit.transmit(head).await?;
+                    transmit.transmit(packet.payload).await?;
+                } else if batch.len() >= BATCH {
+                    transmit
+                        .transmit(Bytes::from(std::mem::take(&mut batch)))
+                        .await?;
+                }
+                match packets.try_recv() {
+                    Ok(next) => packet = next,
+                    Err(_) => break,
+                }
+            }
+            if !batch.is_empty() {
+                transmit
+                    .transmit(Bytes::from(std::mem::take(&mut batch)))
+                    .await?;
+            }
+            transmit.flush().await?;
+        }
+        Ok::<(), std::io::Error>(())
+    }
+    .await;
+    if let Err(error) = result {
+        pending.end(&error.into());
+    }
+}
+
+/// Reads answers and hands them out until the stream ends or stalls.
+async fn read_answers<R: Receive>(mut receive: R, mut deframer: Deframer, pending: Arc<Pending>) {
+    let error = loop {
+        match deframer.next_packet() {
+            Ok(Some(packet)) => {
+                match Incoming::decode(packet).and_then(|incoming| pending.answer(incoming)) {
+                    Ok(()) => continue,
+                    Err(error) => break error,
+                }
+            }
+            Ok(None) => {}
+            Err(error) => break error,
+        }
+        tokio::select! {
+            received = receive.receive() => match received {
+                Ok(Some(bytes)) => deframer.push(&bytes),
+                Ok(None) => break Error::Closed,
+                Err(error) => break error.into(),
+            },
+            stalled = pending.stalled() => break Error::Stalled(stalled),
+        }
+    };
+    pending.end(&error);
+}
+
+fn done(response: Response) -> Result<()> {
+    match response {
+        Response::Status(status) if status.code == StatusCode::OK => Ok(()),
+        other => refused(other),
+    }
+}
+
+fn handle(response: Response) -> Result<Handle> {
+    match response {
+        Response::Handle(handle) => Ok(handle),
+        other => refused(other),
+    }
+}
+
+fn attributes(response: Response) -> Result<Attributes> {
+    match response {
+        Response::Attributes(attributes) => Ok(attributes),
+        other => refused(other),
+    }
+}
+
+fn none_at_eof<T>(response: Response) -> Result<Option<T>> {
+    match response {
+        Response::Status(status) if status.code == StatusCode::EOF => Ok(None),
+        other => refused(other),
+    }
+}
+
+/// What is left when the hoped-for answer has been taken out. The type has been checked on arrival.
+fn refused<T>(response: Response) -> Result<T> {
+    match response {
+        Response::Status(status) if status.code == StatusCode::OK => {
+            Err(Error::protocol("OK in answer to a request for data"))
+        }
+        Response::Status(status) => Err(Error::Status(status)),
+        other => Err(Error::protocol(format!("unexpected answer {other:?}"))),
+    }
+}
