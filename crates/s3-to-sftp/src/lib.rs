@@ -6,15 +6,32 @@
 //!
 //! | module | from → to |
 //! |---|---|
-//! | [`event`] | JSON → jobs |
 //! | [`settings`] | the environment, one table → [`settings::Settings`] |
-//! | [`secret`] | a value that never prints itself |
+//! | [`event`] | JSON → jobs |
+//! | [`invocation`] | the records of one event, over one connection |
+//! | [`delivery`] | one object end to end; the only place that begins anew |
+//! | [`source`] | S3: pinned, in order, deleted only if it is still the same |
+//! | [`remote_path`] | key → remote path, and the temporary's name |
+//! | [`transfer`] | moves bytes between two traits of its own |
+//! | `destination` | temporary, verify, publish |
+//! | `link` | the one connection of an invocation |
+//! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
+//! | [`receipt`] | what became of a record |
+//! | [`error`] | stage, object, cause, verdict, and what to do next |
 //! | [`object`] | what S3 said about one version of one object |
-//! | [`remote_path`] | key → remote path |
+//! | [`secret`] | a value that never prints itself |
 
+pub mod delivery;
+mod destination;
+pub mod error;
 pub mod event;
+pub mod invocation;
+mod link;
 pub mod object;
+pub mod receipt;
 pub mod remote_path;
 pub mod secret;
 pub mod settings;
+pub mod source;
 pub mod ssh;
+pub mod transfer;

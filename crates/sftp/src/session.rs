@@ -53,7 +53,7 @@ pub struct Session {
 #[derive(Debug)]
 struct Packet {
     head: Bytes,
-    payload: Bytes,
+    payload: Vec<Bytes>,
 }
 
 /// The server's limits: asked for with the first requests, so that they cost no round trip.
@@ -141,12 +141,14 @@ impl Session {
         self.send(&request, Expected::Handle, Patience::Prompt, handle)
     }
 
-    /// Writes `data` at `offset`. `data` has to be within [`Limits::write_length`].
-    pub fn write(&self, handle: &Handle, offset: u64, data: Bytes) -> Reply<()> {
+    /// Writes `data`, put together from pieces that are not copied, at `offset`. Together they have
+    /// to be within [`Limits::write_length`].
+    pub fn write(&self, handle: &Handle, offset: u64, data: Vec<Bytes>) -> Reply<()> {
+        let length = data.iter().map(Bytes::len).sum();
         let request = Request::Write {
             handle,
             offset,
-            length: data.len(),
+            length,
         };
         self.send_with(&request, data, Expected::Status, Patience::Prompt, done)
     }
@@ -308,13 +310,13 @@ impl Session {
         patience: Patience,
         read: fn(Response) -> Result<T>,
     ) -> Reply<T> {
-        self.send_with(request, Bytes::new(), expected, patience, read)
+        self.send_with(request, Vec::new(), expected, patience, read)
     }
 
     fn send_with<T>(
         &self,
         request: &Request<'_>,
-        payload: Bytes,
+        payload: Vec<Bytes>,
         expected: Expected,
         patience: Patience,
         read: fn(Response) -> Result<T>,
@@ -380,7 +382,9 @@ async fn write_packets<T: Transmit>(
                 if !packet.payload.is_empty() {
                     let head = Bytes::from(std::mem::take(&mut batch));
                     transmit.transmit(head).await?;
-                    transmit.transmit(packet.payload).await?;
+                    for piece in packet.payload {
+                        transmit.transmit(piece).await?;
+                    }
                 } else if batch.len() >= BATCH {
                     transmit
                         .transmit(Bytes::from(std::mem::take(&mut batch)))

@@ -30,6 +30,9 @@ pub struct Upload<'a> {
     acknowledged: u64,
     in_flight: VecDeque<(usize, Reply<()>)>,
     in_flight_bytes: usize,
+    /// Pieces that do not fill a write yet.
+    gathered: Vec<Bytes>,
+    gathered_bytes: usize,
 }
 
 impl<'a> Upload<'a> {
@@ -45,6 +48,8 @@ impl<'a> Upload<'a> {
             acknowledged: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
         }
     }
 
@@ -64,35 +69,51 @@ impl<'a> Upload<'a> {
         self.acknowledged
     }
 
-    /// Queues `data` behind what was written before, and waits while the window is full.
+    /// Queues `data` behind what was written before, and waits while the window is full. Pieces are
+    /// gathered until they fill a write: sources come in whatever sizes their sockets had.
     ///
     /// # Errors
     ///
     /// A write that was refused, this one or an earlier one. The upload is over then.
     pub async fn write(&mut self, mut data: Bytes) -> Result<()> {
         while !data.is_empty() {
-            let piece = data.split_to(data.len().min(self.write_length));
-            let length = piece.len();
-            while self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window {
-                self.await_oldest().await?;
+            let piece = data.split_to(data.len().min(self.write_length - self.gathered_bytes));
+            self.gathered_bytes += piece.len();
+            self.gathered.push(piece);
+            if self.gathered_bytes == self.write_length {
+                self.send_gathered().await?;
             }
-            let reply = self.session.write(&self.handle, self.offset, piece);
-            self.in_flight.push_back((length, reply));
-            self.in_flight_bytes += length;
-            self.offset += length as u64;
         }
         Ok(())
     }
 
-    /// Waits until everything is acknowledged.
+    /// Sends what is left and waits until everything is acknowledged.
     ///
     /// # Errors
     ///
     /// A write that was refused.
     pub async fn drain(&mut self) -> Result<()> {
+        self.send_gathered().await?;
         while !self.in_flight.is_empty() {
             self.await_oldest().await?;
         }
+        Ok(())
+    }
+
+    async fn send_gathered(&mut self) -> Result<()> {
+        let length = self.gathered_bytes;
+        if length == 0 {
+            return Ok(());
+        }
+        while self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window {
+            self.await_oldest().await?;
+        }
+        self.gathered_bytes = 0;
+        let pieces = std::mem::take(&mut self.gathered);
+        let reply = self.session.write(&self.handle, self.offset, pieces);
+        self.in_flight.push_back((length, reply));
+        self.in_flight_bytes += length;
+        self.offset += length as u64;
         Ok(())
     }
 

@@ -1,3 +1,24 @@
-//! The SSH connection: the only place that names `russh`.
+//! The SSH connection to the partner: the only place that names `russh`.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`connection`] | address → connection with an SFTP session on it |
+//! | [`host_key`] | which server is trusted |
+//! | [`private_key`] | the text of a private key → a key |
+//! | `login` | the methods that are tried, and in which order |
+//! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
+//! | `channel` | an SSH channel as a transport of the SFTP client |
+//! | [`error`] | why there is no connection |
 
+mod channel;
+pub mod connection;
+pub mod error;
 pub mod host_key;
+mod login;
+pub mod private_key;
+mod stream;
+
+pub use connection::{Connection, Target};
+pub use error::ConnectError;
+pub use login::Credentials;
+pub use private_key::PrivateKey;

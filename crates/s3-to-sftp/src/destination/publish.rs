@@ -1,0 +1,72 @@
+//! The rename that gives a verified file its final name.
+
+use sftp::{Error, StatusCode};
+
+use super::{Temporary, Verified};
+use crate::error::Cause;
+use crate::receipt::Published;
+
+impl Temporary<'_> {
+    /// Renames the temporary to the final name, over whatever file is there.
+    ///
+    /// Done is: the RENAME was answered OK. Where its answer is lost the delivery has failed, and its
+    /// source is kept: a duplicate is harmless, a loss is not.
+    ///
+    /// `aside` is a name of this delivery's own, for the old file where the server cannot rename
+    /// over it.
+    pub(crate) async fn publish(
+        &self,
+        verified: &Verified,
+        aside: &str,
+    ) -> Result<Published, Cause> {
+        let (from, to) = (self.name.full.as_str(), self.path.full());
+        if verified.final_file.is_some_and(|file| file.is_directory()) {
+            return Err(Cause::IsDirectory(to.to_owned()));
+        }
+        if self.session.has_posix_rename() {
+            match self.session.posix_rename(from, to).await {
+                Ok(()) => return Ok(Published::PosixRename),
+                Err(error) if may_try_otherwise(&error) => {}
+                Err(error) => return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(error)),
+            }
+        }
+        let refused = match self.session.rename(from, to).await {
+            Ok(()) => return Ok(Published::Rename),
+            Err(error) => error,
+        };
+        // The draft has RENAME fail where the target exists. Only a file that was seen there is
+        // moved: with nothing there, the refusal has another reason.
+        if verified.final_file.is_none() || !may_try_otherwise(&refused) {
+            return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(refused));
+        }
+        self.move_aside(from, to, aside).await
+    }
+
+    /// Moves the old file aside, renames, and removes the old one; rolled back where that fails.
+    async fn move_aside(&self, from: &str, to: &str, aside: &str) -> Result<Published, Cause> {
+        self.session
+            .rename(to, aside)
+            .await
+            .map_err(Cause::sftp(format!("RENAME of {to} to {aside}")))?;
+        if let Err(error) = self.session.rename(from, to).await {
+            if let Err(error) = self.session.rename(aside, to).await {
+                tracing::error!(
+                    aside, to, %error,
+                    "the old file was moved aside and cannot be moved back; rename it by hand"
+                );
+            }
+            return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(error));
+        }
+        if let Err(error) = self.session.remove(aside).await {
+            tracing::warn!(name = aside, %error, "the replaced file is left on the server");
+        }
+        Ok(Published::MovedAside)
+    }
+}
+
+/// Whether the server refused this kind of rename, rather than any.
+fn may_try_otherwise(error: &Error) -> bool {
+    error.status().is_some_and(|status| {
+        ![StatusCode::PERMISSION_DENIED, StatusCode::NO_SUCH_FILE].contains(&status.code)
+    })
+}

@@ -1,0 +1,118 @@
+//! The way to the partner for one invocation: one connection, made when it is first needed.
+
+use tokio::time::timeout;
+
+use crate::delivery::Delivery;
+use crate::error::{Cause, Error, Scope, Stage, Verdict};
+use crate::settings::Settings;
+use crate::source::S3;
+use crate::ssh::{Connection, Credentials, PrivateKey, Target};
+
+/// One connection, shared by the records of an invocation.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    state: State,
+    /// Fetched once: a secret is asked for only where a connection is made.
+    credentials: Option<Credentials>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Closed,
+    Open(Box<Connection>),
+    /// The destination failed. It is not asked again in this invocation: partners lock accounts.
+    Failed { report: String, verdict: Verdict, name: &'static str },
+}
+
+impl Link {
+    /// Connects, unless a connection is there or the destination has failed before.
+    pub(crate) async fn connect(&mut self, delivery: &Delivery<'_>) -> Result<(), (Stage, Cause)> {
+        match &self.state {
+            State::Open(connection) if !connection.is_closed() => return Ok(()),
+            State::Failed { report, verdict, name } => {
+                let cause = Cause::Destination(report.clone(), *verdict, name);
+                return Err((Stage::Connect, cause));
+            }
+            State::Open(_) | State::Closed => {}
+        }
+        match self.open(delivery.settings, delivery.s3).await {
+            Ok(connection) => {
+                self.state = State::Open(Box::new(connection));
+                Ok(())
+            }
+            Err((stage, cause)) => {
+                let error = Error { stage, object: None, cause };
+                if error.verdict().scope == Scope::Destination {
+                    self.state = State::Failed {
+                        report: error.report(),
+                        verdict: error.verdict(),
+                        name: error.name(),
+                    };
+                }
+                Err((stage, error.cause))
+            }
+        }
+    }
+
+    /// The connection that [`Self::connect`] has made.
+    pub(crate) fn connection(&self) -> Result<&Connection, Cause> {
+        match &self.state {
+            State::Open(connection) => Ok(connection),
+            State::Closed | State::Failed { .. } => {
+                Err(Cause::sftp("a request without a connection")(sftp::Error::Closed))
+            }
+        }
+    }
+
+    /// Cuts the connection; the next delivery makes another.
+    pub(crate) async fn cut(&mut self) {
+        if let State::Open(connection) = std::mem::take(&mut self.state) {
+            connection.cut().await;
+        }
+    }
+
+    /// Ends the link: nothing outlives an invocation.
+    pub(crate) async fn close(self) {
+        if let State::Open(connection) = self.state {
+            connection.close().await;
+        }
+    }
+
+    async fn open(&mut self, settings: &Settings, s3: &S3) -> Result<Connection, (Stage, Cause)> {
+        let credentials = match &self.credentials {
+            Some(credentials) => credentials,
+            None => {
+                let fetched = fetch(settings, s3).await.map_err(|it| (Stage::PrivateKey, it))?;
+                self.credentials.insert(fetched)
+            }
+        };
+        let target = Target {
+            host: settings.host.clone(),
+            port: settings.port,
+            username: settings.username.clone(),
+            host_keys: settings.host_keys.clone(),
+            connect_timeout: settings.connect_timeout,
+            stall_timeout: settings.stall_timeout,
+        };
+        Connection::open(&target, credentials)
+            .await
+            .map_err(|error| (Stage::Connect, error.into()))
+    }
+}
+
+async fn fetch(settings: &Settings, s3: &S3) -> Result<Credentials, Cause> {
+    let private_key = match &settings.private_key {
+        None => None,
+        Some(name) => {
+            let text = timeout(settings.stall_timeout, s3.read_small(name))
+                .await
+                .unwrap_or_else(|elapsed| Err(crate::source::SourceError::Other(elapsed.into())))
+                .map_err(|source| Cause::KeyUnavailable { name: name.clone(), source })?;
+            let key = PrivateKey::parse(&text)
+                .map_err(|source| Cause::KeyUnusable { name: name.clone(), source })?;
+            Some(key)
+        }
+    };
+    Ok(Credentials { private_key, password: settings.password.clone() })
+}

@@ -1,0 +1,266 @@
+//! S3: the object that is there now, pinned, streamed in order; and what becomes of it.
+//!
+//! The SDK tries each request three times within its own backoff; what it does not do is go on
+//! with a body that broke off. That is done here, with a range pinned to the same version.
+
+mod body;
+mod error;
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::ChecksumMode;
+use aws_types::SdkConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use time::OffsetDateTime;
+
+pub use body::Body;
+pub use error::SourceError;
+
+use crate::object::{ObjectName, ObjectVersion};
+use crate::secret::Secret;
+
+/// How long S3 may take to begin an answer. The SDK has no such limit of its own, and a body is
+/// watched by its stalled-stream protection.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest private key that is read: an RSA key of 16,384 bits takes 13 KiB in PEM.
+const SMALL_OBJECT: u64 = 64 * 1024;
+
+/// A client of S3.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    client: Client,
+    /// Whether this is AWS's own S3, where `If-Match` on a DELETE is known to hold.
+    is_aws: bool,
+}
+
+/// What the first GET found.
+#[derive(Debug)]
+pub enum Found {
+    /// The object, and its bytes.
+    Object(ObjectVersion, Body),
+    /// Nothing: delivered already, or deleted.
+    Nothing,
+}
+
+/// What became of a source after its delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disposal {
+    /// The object is deleted.
+    Deleted,
+    /// Kept, as asked.
+    Kept,
+    /// A newer object has the key; its own event is on the way.
+    Replaced,
+    /// Somebody else had deleted it.
+    AlreadyGone,
+    /// S3 refused the delete: the delivery stands.
+    NotDeleted,
+}
+
+impl S3 {
+    /// A client with time-outs, by path wherever an endpoint is set: emulators have no names for
+    /// buckets.
+    pub fn new(config: &SdkConfig) -> Self {
+        // The same look-up as the SDK's own, which does not tell its result.
+        let endpoint = config
+            .service_config()
+            .and_then(|service| {
+                let key = ServiceConfigKey::builder()
+                    .service_id("S3")
+                    .env("AWS_ENDPOINT_URL")
+                    .profile("endpoint_url")
+                    .build()
+                    .ok()?;
+                service.load_config(key)
+            })
+            .or_else(|| config.endpoint_url().map(str::to_owned));
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let client = Client::from_conf(
+            aws_sdk_s3::config::Builder::from(config)
+                .force_path_style(endpoint.is_some())
+                .timeout_config(timeouts)
+                .build(),
+        );
+        Self { client, is_aws: endpoint.is_none() }
+    }
+
+    /// A client that is ready made, of an endpoint that is not AWS's.
+    pub fn with_client(client: Client) -> Self {
+        Self { client, is_aws: false }
+    }
+
+    /// Opens the object that is there now: no version is asked for, whatever an event said. The
+    /// answer pins every later request.
+    ///
+    /// # Errors
+    ///
+    /// Everything but an object and a key without one.
+    pub async fn open(&self, name: &ObjectName) -> Result<Found, SourceError> {
+        let answer = self
+            .client
+            .get_object()
+            .bucket(&name.bucket)
+            .key(&name.key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let (version, stream) = pin(name, answer)?;
+                let body = Body::new(self.client.clone(), version.clone(), stream);
+                Ok(Found::Object(version, body))
+            }
+            Err(error) if is_missing_key(&error) => Ok(Found::Nothing),
+            Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    /// Whether what lies under the key is still `version`: the last look before a rename.
+    ///
+    /// # Errors
+    ///
+    /// S3 did not say.
+    pub async fn look(&self, version: &ObjectVersion) -> Result<Look, SourceError> {
+        let name = &version.name;
+        let answer = self.client.head_object().bucket(&name.bucket).key(&name.key).send().await;
+        match answer {
+            Ok(head) => {
+                let same = head.e_tag() == Some(version.etag.as_str())
+                    && head.version_id() == version.version_id.as_deref()
+                    && head.last_modified().and_then(to_time) == Some(version.last_modified);
+                Ok(if same { Look::Same } else { Look::Replaced })
+            }
+            // An answer to HEAD has no body and so no code; the GET before has shown the bucket.
+            Err(error) if status(&error) == Some(404) => Ok(Look::Gone),
+            Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    /// Deletes the object, if it is still the one that was delivered.
+    ///
+    /// # Errors
+    ///
+    /// S3 refused or did not answer. The delivery stands all the same.
+    pub async fn delete(&self, version: &ObjectVersion) -> Result<Disposal, SourceError> {
+        // Stores that do not know `If-Match` on DELETE just delete, and no probe tells them apart.
+        if !self.is_aws || version.version_id.is_some() {
+            match self.look(version).await? {
+                Look::Same => {}
+                Look::Replaced => return Ok(Disposal::Replaced),
+                Look::Gone => return Ok(Disposal::AlreadyGone),
+            }
+        }
+        for _ in 0..DELETE_TRIES {
+            let answer = self
+                .client
+                .delete_object()
+                .bucket(&version.name.bucket)
+                .key(&version.name.key)
+                .if_match(&version.etag)
+                .send()
+                .await;
+            match answer {
+                Ok(_) => return Ok(Disposal::Deleted),
+                Err(error) => match status(&error) {
+                    Some(412) => return Ok(Disposal::Replaced),
+                    Some(404) => return Ok(Disposal::AlreadyGone),
+                    // Somebody wrote at the same moment: which of the two was first shows now.
+                    Some(409) => {}
+                    _ => return Err(SourceError::from_sdk(error)),
+                },
+            }
+        }
+        Err(SourceError::Busy)
+    }
+
+    /// Reads a small object whole: a private key.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be had.
+    pub async fn read_small(&self, name: &ObjectName) -> Result<Secret<String>, SourceError> {
+        let answer = self
+            .client
+            .get_object()
+            .bucket(&name.bucket)
+            .key(&name.key)
+            .send()
+            .await
+            .map_err(|error| {
+                if is_missing_key(&error) { SourceError::Missing } else { SourceError::from_sdk(error) }
+            })?;
+        let size = answer.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        if size > SMALL_OBJECT {
+            return Err(SourceError::TooLarge { size, limit: SMALL_OBJECT });
+        }
+        let bytes = answer.body.collect().await.map_err(|error| SourceError::Body(error.into()))?;
+        match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Ok(Secret::new(text)),
+            Err(error) => {
+                // The bytes may be a key in a binary format: they are wiped, not shown.
+                drop(Secret::new(error.into_bytes()));
+                Err(SourceError::NotText)
+            }
+        }
+    }
+}
+
+/// A delete that met a concurrent write is tried this often.
+const DELETE_TRIES: usize = 3;
+
+/// What a last look saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The very version that was read.
+    Same,
+    /// Another one.
+    Replaced,
+    /// None.
+    Gone,
+}
+
+fn pin(
+    name: &ObjectName,
+    answer: GetObjectOutput,
+) -> Result<(ObjectVersion, ByteStream), SourceError> {
+    let missing = |header| SourceError::Malformed { header };
+    let version = ObjectVersion {
+        name: name.clone(),
+        etag: answer.e_tag().ok_or_else(|| missing("ETag"))?.to_owned(),
+        version_id: answer.version_id().map(str::to_owned),
+        size: answer
+            .content_length()
+            .and_then(|size| u64::try_from(size).ok())
+            .ok_or_else(|| missing("Content-Length"))?,
+        last_modified: answer
+            .last_modified()
+            .and_then(to_time)
+            .ok_or_else(|| missing("Last-Modified"))?,
+    };
+    Ok((version, answer.body))
+}
+
+fn to_time(time: &DateTime) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(time.secs()).ok()
+}
+
+/// The HTTP status of an answer; none where there was none.
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// A key without an object: by S3's code and nothing else. A bucket that does not exist, or a
+/// proxy, answers 404 as well.
+fn is_missing_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion"))
+        || error
+            .raw_response()
+            .is_some_and(|response| response.headers().get("x-amz-delete-marker") == Some("true"))
+}

@@ -1,0 +1,95 @@
+//! Why S3 did not give an object, or not all of it.
+
+use std::error::Error;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use super::status;
+
+/// What S3 answered. The object is named by whoever asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// 403.
+    #[error("S3 denied access: the object is gone, or reading it is not allowed")]
+    Denied(#[source] Box<dyn Error + Send + Sync>),
+    /// Nothing has this key.
+    #[error("there is no such object")]
+    Missing,
+    /// The bucket does not exist, or is another account's in another region.
+    #[error("there is no such bucket")]
+    NoSuchBucket(#[source] Box<dyn Error + Send + Sync>),
+    /// The object lies in an archive and has to be restored first.
+    #[error("the object is archived")]
+    Archived(#[source] Box<dyn Error + Send + Sync>),
+    /// The object was replaced while it was read.
+    #[error("the object was replaced while it was read")]
+    Replaced,
+    /// The object was deleted while it was read.
+    #[error("the object was deleted while it was read")]
+    Vanished,
+    /// The body broke off, and going on did not help.
+    #[error("the object's body broke off")]
+    Body(#[source] Box<dyn Error + Send + Sync>),
+    /// The body had another length than S3 announced.
+    #[error("S3 sent {got} bytes of an object of {expected}")]
+    Length {
+        /// What Content-Length said.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// An answer lacks what every S3 sends.
+    #[error("S3's answer has no {header}")]
+    Malformed {
+        /// The header that is missing.
+        header: &'static str,
+    },
+    /// Concurrent writes kept a delete from being carried out.
+    #[error("S3 answered 409 to each try: others write to the same key")]
+    Busy,
+    /// Too large for what it is meant to be.
+    #[error("the object has {size} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Bytes.
+        size: u64,
+        /// Bytes.
+        limit: u64,
+    },
+    /// No UTF-8.
+    #[error("the object is no text")]
+    NotText,
+    /// Anything else: a server error after the SDK's three tries, a time-out, no connection.
+    #[error("S3 did not answer well")]
+    Other(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl SourceError {
+    pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let status = status(&error);
+        let code = error.code().unwrap_or_default().to_owned();
+        let source: Box<dyn Error + Send + Sync> = match (status, error.message()) {
+            (Some(status), message) => {
+                format!("{status} {code}: {}", message.unwrap_or("no message")).into()
+            }
+            (None, _) => innermost(error).into(),
+        };
+        match (status, code.as_str()) {
+            (_, "InvalidObjectState") => Self::Archived(source),
+            (_, "NoSuchBucket") => Self::NoSuchBucket(source),
+            (Some(403), _) => Self::Denied(source),
+            _ => Self::Other(source),
+        }
+    }
+}
+
+/// The SDK wraps a refused connection five times over, and its outer layers say "dispatch failure".
+fn innermost<E: Error + 'static>(error: SdkError<E>) -> String {
+    let mut inner: &dyn Error = &error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

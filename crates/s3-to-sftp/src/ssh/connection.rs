@@ -1,0 +1,333 @@
+//! An address becomes a connection with an SFTP session on it.
+
+use std::borrow::Cow;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client::{self, Handle};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
+use russh::{Disconnect, Preferred, SshId, cipher};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{sleep, timeout};
+
+use super::channel::{Incoming, Outgoing, SubsystemRefused};
+use super::error::ConnectError;
+use super::host_key::{HostKeys, fingerprint};
+use super::login::{Credentials, log_in};
+use super::stream::{Cut, cuttable};
+
+/// How we introduce ourselves: RFC 4253 section 4.2.
+const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
+
+/// How long a graceful end may take before the connection is cut.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Where to, as whom, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Account.
+    pub username: String,
+    /// The keys that the server may have; none accepts any.
+    pub host_keys: Option<HostKeys>,
+    /// For the TCP connection to each address, and for the banner.
+    pub connect_timeout: Duration,
+    /// For each further step, and for an SFTP session on which nothing is answered.
+    pub stall_timeout: Duration,
+}
+
+/// A connection that is logged in, with one SFTP session.
+///
+/// Dropping it cuts it. [`Self::close`] says goodbye first.
+pub struct Connection {
+    sftp: sftp::Session,
+    handle: Handle<Client>,
+    cut: CutOnDrop,
+    address: SocketAddr,
+    host_key: String,
+}
+
+impl Connection {
+    /// Connects, checks the host key, logs in and starts SFTP.
+    ///
+    /// # Errors
+    ///
+    /// The step that failed, with the address and the account.
+    pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
+        let (tcp, address) = connect_tcp(target).await?;
+        let (stream, cut) = cuttable(tcp, target.stall_timeout);
+        // Whoever gives up below, by an error or by being dropped, takes the connection down.
+        let guard = CutOnDrop(cut.clone());
+        let host_key = Arc::new(Mutex::new(String::new()));
+        let client = Client {
+            address,
+            expected: target.host_keys.clone(),
+            seen: Arc::clone(&host_key),
+        };
+
+        let handshake = client::connect_stream(Arc::new(config(target)), stream, client);
+        let mut handle = tokio::select! {
+            result = handshake => result.map_err(|error| error.at(address))?,
+            () = no_banner(&cut, target.connect_timeout) => {
+                return Err(ConnectError::NoBanner { address, after: target.connect_timeout });
+            }
+            () = sleep(target.connect_timeout + target.stall_timeout) => {
+                let after = target.stall_timeout;
+                return Err(ConnectError::Silent { address, step: "the key exchange", after });
+            }
+        };
+        let silent = |step| {
+            let after = target.stall_timeout;
+            move |_| ConnectError::Silent { address, step, after }
+        };
+        timeout(
+            target.stall_timeout,
+            log_in(&mut handle, address, &target.username, credentials),
+        )
+        .await
+        .map_err(silent("the login"))??;
+        let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
+            .await
+            .map_err(silent("the start of SFTP"))??;
+
+        let host_key = host_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Self { sftp, handle, cut: guard, address, host_key })
+    }
+
+    /// The SFTP session.
+    pub fn sftp(&self) -> &sftp::Session {
+        &self.sftp
+    }
+
+    /// The address that took the connection.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The fingerprint of the host key that the server proved, `SHA256:…`.
+    pub fn host_key(&self) -> &str {
+        &self.host_key
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Cuts the connection and waits until its task has ended: nothing of it is sent any more.
+    pub async fn cut(self) {
+        self.cut.0.cut();
+        self.cut.0.wait().await;
+    }
+
+    /// Ends the connection. With requests outstanding it is cut, or the server might still carry
+    /// them out; without, it is told goodbye.
+    pub async fn close(self) {
+        if self.sftp.outstanding() == 0 {
+            let goodbye = async {
+                // A server that is gone already needs no goodbye.
+                _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+                self.cut.0.wait().await;
+            };
+            if timeout(GOODBYE, goodbye).await.is_ok() {
+                return;
+            }
+        }
+        self.cut().await;
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Cuts when dropped, so that no way out of a function leaves a connection behind.
+struct CutOnDrop(Cut);
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
+/// Tries all addresses in the order of the resolver.
+async fn connect_tcp(target: &Target) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let unknown = |source| ConnectError::Name { host: target.host.clone(), source };
+    let addresses = timeout(target.connect_timeout, lookup_host((target.host.as_str(), target.port)))
+        .await
+        .map_err(|_| unknown(None))?
+        .map_err(|error| unknown(Some(error)))?;
+    let mut tried = Vec::new();
+    for address in addresses {
+        match timeout(target.connect_timeout, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => {
+                // Requests are small and written in batches: Nagle would hold each for a round trip.
+                if let Err(error) = tcp.set_nodelay(true) {
+                    tried.push((address, error));
+                    continue;
+                }
+                return Ok((tcp, address));
+            }
+            Ok(Err(error)) => tried.push((address, error)),
+            Err(_) => {
+                let seconds = target.connect_timeout.as_secs();
+                let message = format!("no answer for {seconds} s");
+                tried.push((address, io::Error::new(io::ErrorKind::TimedOut, message)));
+            }
+        }
+    }
+    if tried.is_empty() { Err(unknown(None)) } else { Err(ConnectError::Tcp(tried)) }
+}
+
+/// Ends when the server has been silent from the start; never where it has sent a byte.
+async fn no_banner(cut: &Cut, after: Duration) {
+    sleep(after).await;
+    if cut.received() > 0 {
+        pending::<()>().await;
+    }
+}
+
+async fn start_sftp(
+    handle: &Handle<Client>,
+    target: &Target,
+    address: SocketAddr,
+) -> Result<sftp::Session, ConnectError> {
+    let refused = |source| ConnectError::SftpRefused {
+        address,
+        username: target.username.clone(),
+        source,
+    };
+    let channel = handle.channel_open_session().await.map_err(|error| match error {
+        russh::Error::ChannelOpenFailure(_) => refused(error.into()),
+        source => ConnectError::Ssh { address, step: "the opening of a channel", source },
+    })?;
+    channel
+        .request_subsystem(true, "sftp")
+        .await
+        .map_err(|source| ConnectError::Ssh { address, step: "the start of SFTP", source })?;
+    let (incoming, outgoing) = channel.split();
+    let options = sftp::Options { stall_timeout: target.stall_timeout };
+    // The version is sent right behind the request for the subsystem: one round trip for both.
+    match sftp::Session::start(Incoming(incoming), Outgoing(outgoing), options).await {
+        Ok(session) => Ok(session),
+        Err(sftp::Error::Io(error)) if error.get_ref().is_some_and(|it| it.is::<SubsystemRefused>()) => {
+            Err(refused(SubsystemRefused.into()))
+        }
+        Err(error) => Err(refused(error.into())),
+    }
+}
+
+fn config(target: &Target) -> client::Config {
+    client::Config {
+        client_id: SshId::Standard(Cow::Borrowed(IDENTIFICATION)),
+        preferred: preferred(target.host_keys.as_ref()),
+        // A server that is alive answers a keepalive; three unanswered ones are a stall time-out.
+        keepalive_interval: Some(target.stall_timeout / 3),
+        keepalive_max: 3,
+        // What comes in are answers of some bytes: small windows keep a hostile server's out.
+        window_size: 1024 * 1024,
+        channel_buffer_size: 16,
+        ..client::Config::default()
+    }
+}
+
+/// russh's safe list, without SHA-1 for host keys, with AES-GCM first: with AES in the CPU, as on
+/// Lambda, it is the fastest; and a pinned key's type before all others, so that the server proves
+/// the key that is pinned and not another that it also has.
+fn preferred(pinned: Option<&HostKeys>) -> Preferred {
+    const ECDSA: [EcdsaCurve; 3] = [EcdsaCurve::NistP256, EcdsaCurve::NistP384, EcdsaCurve::NistP521];
+    let mut keys = vec![Algorithm::Ed25519];
+    keys.extend(ECDSA.map(|curve| Algorithm::Ecdsa { curve }));
+    keys.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
+    if let Some(pinned) = pinned {
+        let pinned = pinned.algorithms();
+        // A stable sort: among the pinned and among the others the order stays.
+        keys.sort_by_key(|algorithm| !pinned.iter().any(|it| same_type(it, algorithm)));
+    }
+    Preferred {
+        key: Cow::Owned(keys),
+        cipher: Cow::Borrowed(&[
+            cipher::AES_256_GCM,
+            cipher::CHACHA20_POLY1305,
+            cipher::AES_256_CTR,
+            cipher::AES_192_CTR,
+            cipher::AES_128_CTR,
+        ]),
+        ..Preferred::DEFAULT
+    }
+}
+
+fn same_type(one: &Algorithm, other: &Algorithm) -> bool {
+    match (one, other) {
+        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+        _ => one == other,
+    }
+}
+
+/// What russh asks of us while it connects.
+struct Client {
+    address: SocketAddr,
+    expected: Option<HostKeys>,
+    seen: Arc<Mutex<String>>,
+}
+
+/// An error inside russh's handshake.
+#[derive(Debug)]
+enum HandshakeError {
+    HostKey(Box<ConnectError>),
+    Ssh(russh::Error),
+}
+
+impl HandshakeError {
+    fn at(self, address: SocketAddr) -> ConnectError {
+        match self {
+            Self::HostKey(error) => *error,
+            Self::Ssh(source) => ConnectError::Ssh { address, step: "the key exchange", source },
+        }
+    }
+}
+
+impl From<russh::Error> for HandshakeError {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+impl client::Handler for Client {
+    type Error = HandshakeError;
+
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        let key = key.public_key();
+        let found = fingerprint(&key);
+        if let Some(expected) = &self.expected
+            && !expected.accepts(&key)
+        {
+            return Err(HandshakeError::HostKey(Box::new(ConnectError::HostKey {
+                address: self.address,
+                found: format!("{} {found}", key.algorithm()),
+                expected: expected.expected(),
+            })));
+        }
+        if self.expected.is_none() {
+            tracing::warn!(
+                address = %self.address,
+                set = %format!("SSH_HOST_KEY={found}"),
+                "the host key is not pinned: any server would be trusted; to pin this one, set \
+                 SSH_HOST_KEY={found}",
+            );
+        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(true)
+    }
+}
