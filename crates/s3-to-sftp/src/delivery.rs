@@ -77,7 +77,11 @@ impl Delivery<'_> {
                 if is_about_the_connection(&cause) {
                     link.cut().await;
                 }
-                Outcome::Failed(Error { stage, object: Some(name.clone()), cause })
+                Outcome::Failed(Error {
+                    stage,
+                    object: Some(name.clone()),
+                    cause,
+                })
             }
         }
     }
@@ -97,8 +101,9 @@ impl Delivery<'_> {
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
             let opened = async { tokio::join!(self.s3.open(name), link.connect(self)) };
-            let (found, connected) =
-                timeout_at(self.deadline, opened).await.map_err(|_| Cause::Deadline)?;
+            let (found, connected) = timeout_at(self.deadline, opened)
+                .await
+                .map_err(|_| Cause::Deadline)?;
             let (version, body) = match found? {
                 Found::Object(version, body) => (version, body),
                 Found::Nothing => return Ok(Outcome::Gone(name.clone())),
@@ -109,7 +114,10 @@ impl Delivery<'_> {
             })?;
             match self.attempt(&version, body, link, stage).await {
                 Ok(receipt) => {
-                    let receipt = Receipt { seconds: seconds(started.elapsed()), ..receipt };
+                    let receipt = Receipt {
+                        seconds: seconds(started.elapsed()),
+                        ..receipt
+                    };
                     return Ok(self.dispose(version, receipt).await);
                 }
                 Err(Stop::Gone) => return Ok(Outcome::Gone(name.clone())),
@@ -143,13 +151,16 @@ impl Delivery<'_> {
             RemotePath::resolve(&settings.filename, prefix, dir, version).map_err(Cause::Path)?;
         let tag = tag(version, path.full(), self.owner);
         let name = path.temporary(&settings.temporary_name, &tag);
-        let aside = path.temporary(&settings.temporary_name, &format!("{tag}.old")).full;
+        let aside = path
+            .temporary(&settings.temporary_name, &format!("{tag}.old"))
+            .full;
 
         *stage = Stage::OpenTemporary;
         let connection = link.connection()?;
         let opening = Temporary::open(connection.sftp(), dir, &path, &name);
-        let mut temporary =
-            timeout_at(self.deadline, opening).await.map_err(|_| Cause::Deadline)??;
+        let mut temporary = timeout_at(self.deadline, opening)
+            .await
+            .map_err(|_| Cause::Deadline)??;
         let publishing = self.publish(version, &mut body, &mut temporary, &aside, stage);
         let (published, size) = match timeout_at(self.deadline, publishing).await {
             Ok(Ok(published)) => published,
@@ -244,7 +255,9 @@ impl Delivery<'_> {
             },
         };
         match disposal {
-            Disposal::AlreadyGone => tracing::warn!(object = %object, "the source was gone already"),
+            Disposal::AlreadyGone => {
+                tracing::warn!(object = %object, "the source was gone already")
+            }
             Disposal::Replaced => tracing::info!(object = %object, "a newer object stays in S3"),
             Disposal::Deleted => tracing::info!(object = %object, "the source is deleted"),
             Disposal::Kept | Disposal::NotDeleted => {}

@@ -17,8 +17,11 @@ use crate::remote_path::{RemotePath, TemporaryPath};
 use crate::transfer;
 
 /// Servers that store elsewhere tell a file's length late: it is asked again after these.
-const LATE_SIZE: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+const LATE_SIZE: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// How long the removal of a temporary may take when a delivery has failed already.
 const DISCARD: Duration = Duration::from_secs(5);
@@ -70,11 +73,13 @@ impl<'a> Temporary<'a> {
             Ok(handle) => handle,
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
                 let mkdir = make_directories(session, path, name).await;
-                open_new(session, &name.full).await.map_err(|error| match (mkdir, error) {
-                    // The directory is missing still: why it could not be made is the reason.
-                    (Err(refused), error) if error.is(StatusCode::NO_SUCH_FILE) => refused,
-                    (_, error) => Cause::sftp(format!("OPEN of {}", name.full))(error),
-                })?
+                open_new(session, &name.full)
+                    .await
+                    .map_err(|error| match (mkdir, error) {
+                        // The directory is missing still: why it could not be made is the reason.
+                        (Err(refused), error) if error.is(StatusCode::NO_SUCH_FILE) => refused,
+                        (_, error) => Cause::sftp(format!("OPEN of {}", name.full))(error),
+                    })?
             }
             // ProFTPD without AllowOverwrite and Azure refuse a name that exists, even one's own: an
             // earlier attempt of this very delivery may have left it.
@@ -89,7 +94,12 @@ impl<'a> Temporary<'a> {
             Err(error) => return Err(Cause::sftp(format!("OPEN of {}", name.full))(error)),
         };
         let upload = Upload::new(session, handle).await;
-        Ok(Self { session, path, name, upload })
+        Ok(Self {
+            session,
+            path,
+            name,
+            upload,
+        })
     }
 
     /// Makes the file durable, closes it, and compares its length. Nothing is judged before all
@@ -115,7 +125,10 @@ impl<'a> Temporary<'a> {
         close.map_err(Cause::sftp(format!("CLOSE of {name}")))?;
         let fstat = answered(fstat)?;
         let size = match stat {
-            Ok(stat) => self.compare(stat.size.or(fstat.and_then(|it| it.size)), expected).await?,
+            Ok(stat) => {
+                self.compare(stat.size.or(fstat.and_then(|it| it.size)), expected)
+                    .await?
+            }
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
                 return Err(Cause::TemporaryGone(name.to_owned()));
             }
@@ -124,11 +137,16 @@ impl<'a> Temporary<'a> {
             }
             Err(error) => return Err(Cause::sftp(format!("STAT of {name}"))(error)),
         };
-        Ok(Verified { size, final_file: answered(final_stat)? })
+        Ok(Verified {
+            size,
+            final_file: answered(final_stat)?,
+        })
     }
 
     async fn compare(&self, told: Option<u64>, expected: u64) -> Result<SizeCheck, Cause> {
-        let Some(mut found) = told else { return Ok(SizeCheck::NotTold) };
+        let Some(mut found) = told else {
+            return Ok(SizeCheck::NotTold);
+        };
         for wait in LATE_SIZE {
             if found >= expected {
                 break;
@@ -137,14 +155,21 @@ impl<'a> Temporary<'a> {
             let again = self.session.stat(&self.name.full).await;
             found = answered(again)?.and_then(|it| it.size).unwrap_or(found);
         }
-        if found == expected { Ok(SizeCheck::Equal) } else { Err(Cause::Size { expected, found }) }
+        if found == expected {
+            Ok(SizeCheck::Equal)
+        } else {
+            Err(Cause::Size { expected, found })
+        }
     }
 
     /// Removes the temporary of a delivery that failed. What cannot be removed is said in the log.
     pub(crate) async fn discard(self) {
         let name = &self.name.full;
         // Closed already where the verification has failed: that answer does not matter.
-        let (close, remove) = (self.session.close(self.upload.handle()), self.session.remove(name));
+        let (close, remove) = (
+            self.session.close(self.upload.handle()),
+            self.session.remove(name),
+        );
         let removed = timeout(DISCARD, async {
             _ = close.await;
             remove.await
@@ -152,7 +177,9 @@ impl<'a> Temporary<'a> {
         match removed.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if error.is(StatusCode::NO_SUCH_FILE) => {}
-            Ok(Err(error)) => tracing::warn!(name, %error, "a temporary file is left on the server"),
+            Ok(Err(error)) => {
+                tracing::warn!(name, %error, "a temporary file is left on the server")
+            }
             Err(_) => tracing::warn!(name, "a temporary file may be left on the server"),
         }
     }
@@ -162,18 +189,28 @@ impl transfer::Destination for Temporary<'_> {
     type Error = Cause;
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Cause> {
-        self.upload.write(bytes).await.map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+        self.upload
+            .write(bytes)
+            .await
+            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
     }
 
     async fn drain(&mut self) -> Result<(), Cause> {
-        self.upload.drain().await.map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+        self.upload
+            .drain()
+            .await
+            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
     }
 }
 
 /// The first OPEN of a delivery, and the only one with CREAT. Never with TRUNC: the name is ours, so
 /// what lies there is ours, is not longer than the object, and is written over from its beginning.
 fn open_new(session: &Session, name: &str) -> sftp::Reply<sftp::Handle> {
-    session.open(name, OpenFlags::WRITE | OpenFlags::CREAT, Attributes::default())
+    session.open(
+        name,
+        OpenFlags::WRITE | OpenFlags::CREAT,
+        Attributes::default(),
+    )
 }
 
 /// Makes the directories, outermost first. Their statuses are not judged, for servers answer
@@ -184,8 +221,10 @@ async fn make_directories(
     path: &RemotePath,
     name: &TemporaryPath,
 ) -> Result<(), Cause> {
-    let names: Vec<&str> =
-        path.directories().chain(name.directories.iter().map(String::as_str)).collect();
+    let names: Vec<&str> = path
+        .directories()
+        .chain(name.directories.iter().map(String::as_str))
+        .collect();
     let replies: Vec<_> = names.iter().map(|name| session.mkdir(name)).collect();
     let mut refusal = Ok(());
     for (name, reply) in names.iter().zip(replies) {

@@ -304,7 +304,9 @@ impl Cause {
                 "store an unencrypted private key in OpenSSH or PEM format (RSA, ECDSA or ed25519)"
             }
             Self::Connect(error) => match error {
-                ConnectError::Name { .. } => "check SSH_HOST, and the DNS of the function's network",
+                ConnectError::Name { .. } => {
+                    "check SSH_HOST, and the DNS of the function's network"
+                }
                 ConnectError::Tcp(_) => {
                     "check SSH_HOST and SSH_PORT, the partner's allow-list, and the function's \
                      route to the internet"
@@ -318,14 +320,18 @@ impl Cause {
                     "check SSH_USERNAME and the password or key, and ask the partner which login the \
                      account has"
                 }
-                ConnectError::SftpRefused { .. } => "ask the partner to enable SFTP for the account",
+                ConnectError::SftpRefused { .. } => {
+                    "ask the partner to enable SFTP for the account"
+                }
                 ConnectError::Silent { .. } | ConnectError::Ssh { .. } => return None,
             },
             Self::Source(SourceError::Denied(_)) => {
                 "grant the function's role s3:GetObject on the object, and s3:ListBucket on the \
                  bucket to tell a deleted object from a denied one"
             }
-            Self::Source(SourceError::Archived(_)) => "restore the object, then send its event again",
+            Self::Source(SourceError::Archived(_)) => {
+                "restore the object, then send its event again"
+            }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }

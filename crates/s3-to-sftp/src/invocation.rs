@@ -29,7 +29,11 @@ pub struct Invocation<'a> {
 impl Deliverer {
     /// Delivers from `s3` by `settings`.
     pub fn new(settings: Settings, s3: S3, after: AfterDelivery) -> Self {
-        Self { settings, s3, after }
+        Self {
+            settings,
+            s3,
+            after,
+        }
     }
 
     /// The settings.
@@ -39,7 +43,11 @@ impl Deliverer {
 
     /// Begins an invocation that has to be over at `deadline`.
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
-        Invocation { deliverer: self, deadline, link: Link::default() }
+        Invocation {
+            deliverer: self,
+            deadline,
+            link: Link::default(),
+        }
     }
 }
 
@@ -61,9 +69,11 @@ impl Invocation<'_> {
                 delivery.run(&job.name, &mut self.link).await
             }
             Item::Skipped { name, why } => Outcome::Skipped(name, why),
-            Item::Refused(error) => {
-                Outcome::Failed(Error { stage: Stage::Event, object: None, cause: Cause::Event(error) })
-            }
+            Item::Refused(error) => Outcome::Failed(Error {
+                stage: Stage::Event,
+                object: None,
+                cause: Cause::Event(error),
+            }),
         };
         log(&outcome);
         outcome

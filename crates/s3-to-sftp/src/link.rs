@@ -22,7 +22,11 @@ enum State {
     Closed,
     Open(Box<Connection>),
     /// The destination failed. It is not asked again in this invocation: partners lock accounts.
-    Failed { report: String, verdict: Verdict, name: &'static str },
+    Failed {
+        report: String,
+        verdict: Verdict,
+        name: &'static str,
+    },
 }
 
 impl Link {
@@ -30,7 +34,11 @@ impl Link {
     pub(crate) async fn connect(&mut self, delivery: &Delivery<'_>) -> Result<(), (Stage, Cause)> {
         match &self.state {
             State::Open(connection) if !connection.is_closed() => return Ok(()),
-            State::Failed { report, verdict, name } => {
+            State::Failed {
+                report,
+                verdict,
+                name,
+            } => {
                 let cause = Cause::Destination(report.clone(), *verdict, name);
                 return Err((Stage::Connect, cause));
             }
@@ -42,7 +50,11 @@ impl Link {
                 Ok(())
             }
             Err((stage, cause)) => {
-                let error = Error { stage, object: None, cause };
+                let error = Error {
+                    stage,
+                    object: None,
+                    cause,
+                };
                 if error.verdict().scope == Scope::Destination {
                     self.state = State::Failed {
                         report: error.report(),
@@ -59,9 +71,9 @@ impl Link {
     pub(crate) fn connection(&self) -> Result<&Connection, Cause> {
         match &self.state {
             State::Open(connection) => Ok(connection),
-            State::Closed | State::Failed { .. } => {
-                Err(Cause::sftp("a request without a connection")(sftp::Error::Closed))
-            }
+            State::Closed | State::Failed { .. } => Err(Cause::sftp(
+                "a request without a connection",
+            )(sftp::Error::Closed)),
         }
     }
 
@@ -83,7 +95,9 @@ impl Link {
         let credentials = match &self.credentials {
             Some(credentials) => credentials,
             None => {
-                let fetched = fetch(settings, s3).await.map_err(|it| (Stage::PrivateKey, it))?;
+                let fetched = fetch(settings, s3)
+                    .await
+                    .map_err(|it| (Stage::PrivateKey, it))?;
                 self.credentials.insert(fetched)
             }
         };
@@ -108,11 +122,19 @@ async fn fetch(settings: &Settings, s3: &S3) -> Result<Credentials, Cause> {
             let text = timeout(settings.stall_timeout, s3.read_small(name))
                 .await
                 .unwrap_or_else(|elapsed| Err(crate::source::SourceError::Other(elapsed.into())))
-                .map_err(|source| Cause::KeyUnavailable { name: name.clone(), source })?;
-            let key = PrivateKey::parse(&text)
-                .map_err(|source| Cause::KeyUnusable { name: name.clone(), source })?;
+                .map_err(|source| Cause::KeyUnavailable {
+                    name: name.clone(),
+                    source,
+                })?;
+            let key = PrivateKey::parse(&text).map_err(|source| Cause::KeyUnusable {
+                name: name.clone(),
+                source,
+            })?;
             Some(key)
         }
     };
-    Ok(Credentials { private_key, password: settings.password.clone() })
+    Ok(Credentials {
+        private_key,
+        password: settings.password.clone(),
+    })
 }

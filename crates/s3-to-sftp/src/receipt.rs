@@ -76,7 +76,15 @@ pub enum SizeCheck {
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, key, server, remote_path, bytes, seconds, .. } = self;
+        let Self {
+            bucket,
+            key,
+            server,
+            remote_path,
+            bytes,
+            seconds,
+            ..
+        } = self;
         write!(
             f,
             "delivered s3://{bucket}/{key} to {server}:{remote_path} ({bytes} bytes in {seconds:.2} s)"

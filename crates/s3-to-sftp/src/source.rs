@@ -15,7 +15,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ChecksumMode;
 use aws_types::SdkConfig;
-use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use aws_types::service_config::ServiceConfigKey;
 use time::OffsetDateTime;
 
 pub use body::Body;
@@ -81,19 +81,27 @@ impl S3 {
                 service.load_config(key)
             })
             .or_else(|| config.endpoint_url().map(str::to_owned));
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
         let client = Client::from_conf(
             aws_sdk_s3::config::Builder::from(config)
                 .force_path_style(endpoint.is_some())
                 .timeout_config(timeouts)
                 .build(),
         );
-        Self { client, is_aws: endpoint.is_none() }
+        Self {
+            client,
+            is_aws: endpoint.is_none(),
+        }
     }
 
     /// A client that is ready made, of an endpoint that is not AWS's.
     pub fn with_client(client: Client) -> Self {
-        Self { client, is_aws: false }
+        Self {
+            client,
+            is_aws: false,
+        }
     }
 
     /// Opens the object that is there now: no version is asked for, whatever an event said. The
@@ -129,7 +137,13 @@ impl S3 {
     /// S3 did not say.
     pub async fn look(&self, version: &ObjectVersion) -> Result<Look, SourceError> {
         let name = &version.name;
-        let answer = self.client.head_object().bucket(&name.bucket).key(&name.key).send().await;
+        let answer = self
+            .client
+            .head_object()
+            .bucket(&name.bucket)
+            .key(&name.key)
+            .send()
+            .await;
         match answer {
             Ok(head) => {
                 let same = head.e_tag() == Some(version.etag.as_str())
@@ -194,13 +208,27 @@ impl S3 {
             .send()
             .await
             .map_err(|error| {
-                if is_missing_key(&error) { SourceError::Missing } else { SourceError::from_sdk(error) }
+                if is_missing_key(&error) {
+                    SourceError::Missing
+                } else {
+                    SourceError::from_sdk(error)
+                }
             })?;
-        let size = answer.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let size = answer
+            .content_length()
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(0);
         if size > SMALL_OBJECT {
-            return Err(SourceError::TooLarge { size, limit: SMALL_OBJECT });
+            return Err(SourceError::TooLarge {
+                size,
+                limit: SMALL_OBJECT,
+            });
         }
-        let bytes = answer.body.collect().await.map_err(|error| SourceError::Body(error.into()))?;
+        let bytes = answer
+            .body
+            .collect()
+            .await
+            .map_err(|error| SourceError::Body(error.into()))?;
         match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Ok(Secret::new(text)),
             Err(error) => {
@@ -253,7 +281,9 @@ fn to_time(time: &DateTime) -> Option<OffsetDateTime> {
 
 /// The HTTP status of an answer; none where there was none.
 fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
+    error
+        .raw_response()
+        .map(|response| response.status().as_u16())
 }
 
 /// A key without an object: by S3's code and nothing else. A bucket that does not exist, or a

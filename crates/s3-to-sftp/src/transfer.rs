@@ -48,8 +48,14 @@ pub async fn transfer<S: Source, D: Destination>(
     let mut moved = 0;
     while let Some(bytes) = source.next().await.map_err(TransferError::Source)? {
         moved += bytes.len() as u64;
-        destination.write(bytes).await.map_err(TransferError::Destination)?;
+        destination
+            .write(bytes)
+            .await
+            .map_err(TransferError::Destination)?;
     }
-    destination.drain().await.map_err(TransferError::Destination)?;
+    destination
+        .drain()
+        .await
+        .map_err(TransferError::Destination)?;
     Ok(moved)
 }

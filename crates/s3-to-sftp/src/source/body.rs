@@ -25,7 +25,13 @@ pub struct Body {
 
 impl Body {
     pub(super) fn new(client: Client, version: ObjectVersion, stream: ByteStream) -> Self {
-        Self { client, version, stream, offset: 0, resumes_left: RESUMES_WITHOUT_PROGRESS }
+        Self {
+            client,
+            version,
+            stream,
+            offset: 0,
+            resumes_left: RESUMES_WITHOUT_PROGRESS,
+        }
     }
 
     /// Asks for the rest, pinned to the version that was begun.
@@ -48,8 +54,13 @@ impl Body {
                 // A store that ignores the range would send the beginning again, as if it were the
                 // rest.
                 let from = format!("bytes {}-", self.offset);
-                if !answer.content_range().is_some_and(|range| range.starts_with(&from)) {
-                    return Err(SourceError::Malformed { header: "Content-Range" });
+                if !answer
+                    .content_range()
+                    .is_some_and(|range| range.starts_with(&from))
+                {
+                    return Err(SourceError::Malformed {
+                        header: "Content-Range",
+                    });
                 }
                 self.stream = answer.body;
                 Ok(())
@@ -71,16 +82,24 @@ impl transfer::Source for Body {
                 Ok(Some(bytes)) => {
                     self.offset += bytes.len() as u64;
                     if self.offset > expected {
-                        return Err(SourceError::Length { expected, got: self.offset });
+                        return Err(SourceError::Length {
+                            expected,
+                            got: self.offset,
+                        });
                     }
                     self.resumes_left = RESUMES_WITHOUT_PROGRESS;
                     return Ok(Some(bytes));
                 }
                 Ok(None) if self.offset == expected => return Ok(None),
-                Ok(None) => SourceError::Length { expected, got: self.offset },
+                Ok(None) => SourceError::Length {
+                    expected,
+                    got: self.offset,
+                },
                 // All bytes are here and the SDK found that they are not what S3's checksum says:
                 // there is nothing left to go on with.
-                Err(error) if self.offset == expected => return Err(SourceError::Body(error.into())),
+                Err(error) if self.offset == expected => {
+                    return Err(SourceError::Body(error.into()));
+                }
                 Err(error) => SourceError::Body(error.into()),
             };
             if self.resumes_left == 0 {

@@ -84,7 +84,11 @@ impl Connection {
         };
         let silent = |step| {
             let after = target.stall_timeout;
-            move |_| ConnectError::Silent { address, step, after }
+            move |_| ConnectError::Silent {
+                address,
+                step,
+                after,
+            }
         };
         timeout(
             target.stall_timeout,
@@ -96,8 +100,17 @@ impl Connection {
             .await
             .map_err(silent("the start of SFTP"))??;
 
-        let host_key = host_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Self { sftp, handle, cut: guard, address, host_key })
+        let host_key = host_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(Self {
+            sftp,
+            handle,
+            cut: guard,
+            address,
+            host_key,
+        })
     }
 
     /// The SFTP session.
@@ -132,7 +145,10 @@ impl Connection {
         if self.sftp.outstanding() == 0 {
             let goodbye = async {
                 // A server that is gone already needs no goodbye.
-                _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+                _ = self
+                    .handle
+                    .disconnect(Disconnect::ByApplication, "", "")
+                    .await;
                 self.cut.0.wait().await;
             };
             if timeout(GOODBYE, goodbye).await.is_ok() {
@@ -145,7 +161,9 @@ impl Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,11 +178,17 @@ impl Drop for CutOnDrop {
 
 /// Tries all addresses in the order of the resolver.
 async fn connect_tcp(target: &Target) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let unknown = |source| ConnectError::Name { host: target.host.clone(), source };
-    let addresses = timeout(target.connect_timeout, lookup_host((target.host.as_str(), target.port)))
-        .await
-        .map_err(|_| unknown(None))?
-        .map_err(|error| unknown(Some(error)))?;
+    let unknown = |source| ConnectError::Name {
+        host: target.host.clone(),
+        source,
+    };
+    let addresses = timeout(
+        target.connect_timeout,
+        lookup_host((target.host.as_str(), target.port)),
+    )
+    .await
+    .map_err(|_| unknown(None))?
+    .map_err(|error| unknown(Some(error)))?;
     let mut tried = Vec::new();
     for address in addresses {
         match timeout(target.connect_timeout, TcpStream::connect(address)).await {
@@ -184,7 +208,11 @@ async fn connect_tcp(target: &Target) -> Result<(TcpStream, SocketAddr), Connect
             }
         }
     }
-    if tried.is_empty() { Err(unknown(None)) } else { Err(ConnectError::Tcp(tried)) }
+    if tried.is_empty() {
+        Err(unknown(None))
+    } else {
+        Err(ConnectError::Tcp(tried))
+    }
 }
 
 /// Ends when the server has been silent from the start; never where it has sent a byte.
@@ -205,20 +233,37 @@ async fn start_sftp(
         username: target.username.clone(),
         source,
     };
-    let channel = handle.channel_open_session().await.map_err(|error| match error {
-        russh::Error::ChannelOpenFailure(_) => refused(error.into()),
-        source => ConnectError::Ssh { address, step: "the opening of a channel", source },
-    })?;
+    let channel = handle
+        .channel_open_session()
+        .await
+        .map_err(|error| match error {
+            russh::Error::ChannelOpenFailure(_) => refused(error.into()),
+            source => ConnectError::Ssh {
+                address,
+                step: "the opening of a channel",
+                source,
+            },
+        })?;
     channel
         .request_subsystem(true, "sftp")
         .await
-        .map_err(|source| ConnectError::Ssh { address, step: "the start of SFTP", source })?;
+        .map_err(|source| ConnectError::Ssh {
+            address,
+            step: "the start of SFTP",
+            source,
+        })?;
     let (incoming, outgoing) = channel.split();
-    let options = sftp::Options { stall_timeout: target.stall_timeout };
+    let options = sftp::Options {
+        stall_timeout: target.stall_timeout,
+    };
     // The version is sent right behind the request for the subsystem: one round trip for both.
     match sftp::Session::start(Incoming(incoming), Outgoing(outgoing), options).await {
         Ok(session) => Ok(session),
-        Err(sftp::Error::Io(error)) if error.get_ref().is_some_and(|it| it.is::<SubsystemRefused>()) => {
+        Err(sftp::Error::Io(error))
+            if error
+                .get_ref()
+                .is_some_and(|it| it.is::<SubsystemRefused>()) =>
+        {
             Err(refused(SubsystemRefused.into()))
         }
         Err(error) => Err(refused(error.into())),
@@ -243,7 +288,11 @@ fn config(target: &Target) -> client::Config {
 /// Lambda, it is the fastest; and a pinned key's type before all others, so that the server proves
 /// the key that is pinned and not another that it also has.
 fn preferred(pinned: Option<&HostKeys>) -> Preferred {
-    const ECDSA: [EcdsaCurve; 3] = [EcdsaCurve::NistP256, EcdsaCurve::NistP384, EcdsaCurve::NistP521];
+    const ECDSA: [EcdsaCurve; 3] = [
+        EcdsaCurve::NistP256,
+        EcdsaCurve::NistP384,
+        EcdsaCurve::NistP521,
+    ];
     let mut keys = vec![Algorithm::Ed25519];
     keys.extend(ECDSA.map(|curve| Algorithm::Ecdsa { curve }));
     keys.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
@@ -290,7 +339,11 @@ impl HandshakeError {
     fn at(self, address: SocketAddr) -> ConnectError {
         match self {
             Self::HostKey(error) => *error,
-            Self::Ssh(source) => ConnectError::Ssh { address, step: "the key exchange", source },
+            Self::Ssh(source) => ConnectError::Ssh {
+                address,
+                step: "the key exchange",
+                source,
+            },
         }
     }
 }

@@ -27,7 +27,11 @@ pub(super) async fn log_in<H: Handler>(
     username: &str,
     credentials: &Credentials,
 ) -> Result<(), ConnectError> {
-    let broken = |source| ConnectError::Ssh { address, step: "the login", source };
+    let broken = |source| ConnectError::Ssh {
+        address,
+        step: "the login",
+        source,
+    };
     let mut tried = Vec::new();
     let mut offered = MethodSet::empty();
 
@@ -35,9 +39,15 @@ pub(super) async fn log_in<H: Handler>(
         let hash = hash_for(handle, key).await.map_err(broken)?;
         let key = PrivateKeyWithHashAlg::new(Arc::clone(&key.0), hash);
         tried.push(format!("publickey ({})", key.algorithm()));
-        match handle.authenticate_publickey(username, key).await.map_err(broken)? {
+        match handle
+            .authenticate_publickey(username, key)
+            .await
+            .map_err(broken)?
+        {
             AuthResult::Success => return Ok(()),
-            AuthResult::Failure { remaining_methods, .. } => offered = remaining_methods,
+            AuthResult::Failure {
+                remaining_methods, ..
+            } => offered = remaining_methods,
         }
     }
     if let Some(password) = &credentials.password
@@ -50,7 +60,9 @@ pub(super) async fn log_in<H: Handler>(
             .map_err(broken)?
         {
             AuthResult::Success => return Ok(()),
-            AuthResult::Failure { remaining_methods, .. } => offered = remaining_methods,
+            AuthResult::Failure {
+                remaining_methods, ..
+            } => offered = remaining_methods,
         }
     }
     // russh reports a connection that ends during the login as a refusal without methods. A server
@@ -82,5 +94,9 @@ fn names(methods: &MethodSet) -> String {
     if methods.is_empty() {
         return "no method".to_owned();
     }
-    methods.iter().map(<&'static str>::from).collect::<Vec<_>>().join(", ")
+    methods
+        .iter()
+        .map(<&'static str>::from)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -23,7 +23,9 @@ pub enum PrivateKeyError {
     #[error("the key is encrypted; store it without a passphrase")]
     Encrypted,
     /// An armour is there, and what is in it cannot be read.
-    #[error("the key cannot be read; is it cut short, or of a type other than RSA, ECDSA or ed25519?")]
+    #[error(
+        "the key cannot be read; is it cut short, or of a type other than RSA, ECDSA or ed25519?"
+    )]
     Unreadable(#[source] keys::Error),
 }
 
@@ -35,7 +37,9 @@ impl PrivateKey {
     /// Says what the text is instead.
     pub fn parse(text: &Secret<String>) -> Result<Self, PrivateKeyError> {
         let text = text.expose();
-        if ["ssh-", "ecdsa-sha2-", "---- BEGIN SSH2 PUBLIC KEY"].iter().any(|it| text.trim_start().starts_with(it))
+        if ["ssh-", "ecdsa-sha2-", "---- BEGIN SSH2 PUBLIC KEY"]
+            .iter()
+            .any(|it| text.trim_start().starts_with(it))
             || text.contains("-----BEGIN PUBLIC KEY-----")
         {
             return Err(PrivateKeyError::PublicKey);
@@ -49,7 +53,11 @@ impl PrivateKey {
         }
         // russh compares whole lines; a trailing blank or CR is no reason to refuse a key.
         let lines: Secret<String> = Secret::new(
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"),
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n"),
         );
         match keys::decode_secret_key(lines.expose(), None) {
             Ok(key) if key.is_encrypted() => Err(PrivateKeyError::Encrypted),

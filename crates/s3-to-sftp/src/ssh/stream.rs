@@ -51,7 +51,14 @@ pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut)
         received: Arc::clone(&received),
         _open: open_sender,
     };
-    (stream, Cut { token, received, open })
+    (
+        stream,
+        Cut {
+            token,
+            received,
+            open,
+        },
+    )
 }
 
 impl Cut {
@@ -82,7 +89,10 @@ impl Stream {
             _ = self.tcp.set_zero_linger();
         }
         if self.is_cut {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was cut"));
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the connection was cut",
+            ));
         }
         Ok(())
     }
@@ -115,7 +125,9 @@ impl AsyncWrite for Stream {
             return Poll::Ready(written);
         }
         let timeout = self.write_timeout;
-        let waits = self.write_waits.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let waits = self
+            .write_waits
+            .get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(waits.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,

@@ -1,0 +1,106 @@
+//! `send`: delivers the objects that are named, by the handler's own path.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use s3_to_sftp::delivery::AfterDelivery;
+use s3_to_sftp::event::{Item, Job};
+use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::object::ObjectName;
+use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::settings::Settings;
+use s3_to_sftp::source::{Disposal, S3};
+use tokio::time::Instant;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to deliver: s3://BUCKET/KEY, the key as S3 has it, not encoded
+    #[arg(required = true, value_name = "s3://BUCKET/KEY")]
+    objects: Vec<Object>,
+    /// Delete each source once it is delivered, as the function does
+    #[arg(long = "move")]
+    delete: bool,
+    /// Print a JSON record per object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Object(ObjectName);
+
+impl FromStr for Object {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (bucket, key) = text
+            .strip_prefix("s3://")
+            .and_then(|rest| rest.split_once('/'))
+            .filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+            .ok_or("expected s3://BUCKET/KEY")?;
+        Ok(Self(ObjectName {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        }))
+    }
+}
+
+/// Nobody ends a person's command but the person: a month is no deadline.
+const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
+    let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+    let after = if arguments.delete {
+        AfterDelivery::Delete
+    } else {
+        AfterDelivery::Keep
+    };
+    let deliverer = Deliverer::new(settings, S3::new(&aws), after);
+    let mut invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
+    // Nobody else has this owner, so nobody else's temporary is touched.
+    let owner = format!("{:032x}", rand::random::<u128>());
+
+    let mut status = ExitCode::SUCCESS;
+    for Object(name) in arguments.objects {
+        let job = Job {
+            name,
+            etag: None,
+            version_id: None,
+            size: None,
+            sequencer: None,
+        };
+        let outcome = invocation.deliver(Item::Job(job), &owner).await;
+        if !is_delivered(&outcome) {
+            status = ExitCode::FAILURE;
+        }
+        if print(&outcome, arguments.json).is_err() {
+            // Whoever read the results has left: what was asked for is done all the same.
+        }
+    }
+    invocation.finish().await;
+    status
+}
+
+/// A key that a person typed and that is not there is a mistake, where for the function it is a
+/// duplicate event.
+fn is_delivered(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Delivered(_, disposal) => *disposal != Disposal::NotDeleted,
+        Outcome::Skipped(..) => true,
+        Outcome::Gone(_) | Outcome::Failed(_) => false,
+    }
+}
+
+fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
+    let line = match outcome {
+        Outcome::Delivered(receipt, _) if json => serde_json::to_string(receipt)?,
+        Outcome::Delivered(receipt, _) => receipt.to_string(),
+        // Failures are on standard error already.
+        Outcome::Failed(_) => return Ok(()),
+        Outcome::Gone(name) => format!("gone {name}"),
+        Outcome::Skipped(_, why) => why.to_string(),
+    };
+    writeln!(io::stdout(), "{line}")
+}

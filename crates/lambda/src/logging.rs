@@ -1,0 +1,60 @@
+//! Lines in the form that Lambda's own filter reads: JSON with `level` and an RFC 3339 `timestamp`.
+//!
+//! `lambda_runtime` brings a subscriber that prints no timestamp; a line without one counts as INFO,
+//! whatever its level ("Configuring logging controls" in the Lambda developer guide).
+
+use std::io;
+
+use s3_to_sftp::settings::LogLevel;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// What is ours. The SDK, russh and the runtime print whole requests at DEBUG and TRACE, payloads
+/// and passwords among them: from them, INFO is the most that is ever shown.
+const OURS: [&str; 3] = ["bootstrap", "s3_to_sftp", "sftp"];
+
+/// Starts logging to standard output. The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else the
+/// setting's.
+pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<LogLevel>) {
+    let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+    let directives = set("AWS_LAMBDA_LOG_LEVEL")
+        .map(|level| {
+            if level.eq_ignore_ascii_case("FATAL") {
+                "ERROR".to_owned()
+            } else {
+                level
+            }
+        })
+        .or_else(|| set("RUST_LOG"))
+        .unwrap_or_else(|| setting.unwrap_or_default().to_string());
+    let capped = filter_fn(|metadata| {
+        let target = metadata.target().split("::").next().unwrap_or_default();
+        OURS.contains(&target) || *metadata.level() <= LevelFilter::INFO
+    });
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse_lossy(directives)
+        .and(capped);
+    let text = set("AWS_LAMBDA_LOG_FORMAT").is_some_and(|it| it.eq_ignore_ascii_case("Text"));
+    let layer = if text {
+        fmt::layer()
+            .with_ansi(false)
+            .with_writer(io::stdout)
+            .boxed()
+    } else {
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_writer(io::stdout)
+            .boxed()
+    };
+    // A second start would be the only failure, and there is one.
+    _ = tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .try_init();
+}
