@@ -1,1 +1,135 @@
-//! Skeleton.
+//! The settings: one table, read once, all problems reported together.
+//!
+//! The library never looks at the environment itself; whoever calls it hands in how a name is looked up.
+
+mod near_miss;
+mod problem;
+mod reader;
+mod table;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use problem::{Problem, Problems};
+pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
+pub use value::LogLevel;
+
+use crate::object::ObjectName;
+use crate::remote_path::{FilenameTemplate, TemporaryTemplate};
+use crate::secret::Secret;
+use crate::ssh::host_key::HostKeys;
+use reader::Reader;
+
+/// What to deliver to, and how. Everything in it has been checked as far as that goes without a connection.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `SSH_HOST`: a name or an address, IPv6 without brackets.
+    pub host: String,
+    /// `SSH_PORT`, never 0.
+    pub port: u16,
+    /// `SSH_USERNAME`.
+    pub username: String,
+    /// `SSH_PASSWORD`. This, or the key, or both are there.
+    pub password: Option<Secret<String>>,
+    /// `SSH_PRIVATE_KEY`: where the key lies in S3.
+    pub private_key: Option<ObjectName>,
+    /// `SSH_DIR`, without trailing slashes; none for the login directory.
+    pub dir: Option<String>,
+    /// `SSH_FILENAME`.
+    pub filename: FilenameTemplate,
+    /// `S3_STRIP_PREFIX`.
+    pub strip_prefix: Option<String>,
+    /// `SSH_TEMPORARY_NAME`.
+    pub temporary_name: TemporaryTemplate,
+    /// `SSH_HOST_KEY`; none accepts any, with a warning.
+    pub host_keys: Option<HostKeys>,
+    /// `SSH_CONNECT_TIMEOUT`, for each address.
+    pub connect_timeout: Duration,
+    /// `SSH_STALL_TIMEOUT`.
+    pub stall_timeout: Duration,
+    /// `LOGGING_LEVEL`.
+    pub log_level: LogLevel,
+}
+
+impl Settings {
+    /// Reads every setting. Empty is unset.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that there is, and not the first one alone.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
+        let mut reader = Reader::new(&lookup);
+        let host = reader.value("SSH_HOST", value::host);
+        let username = reader.value("SSH_USERNAME", value::username);
+        let password = reader.optional("SSH_PASSWORD", value::secret);
+        let private_key = reader.optional("SSH_PRIVATE_KEY", value::object);
+        let port = reader.value("SSH_PORT", value::port);
+        let dir = reader.optional("SSH_DIR", value::directory);
+        let filename = reader.value("SSH_FILENAME", value::filename);
+        let strip_prefix = reader.optional("S3_STRIP_PREFIX", value::text);
+        let temporary_name = reader.value("SSH_TEMPORARY_NAME", value::temporary_name);
+        let host_keys = reader.optional("SSH_HOST_KEY", value::host_keys);
+        let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
+        let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
+        let log_level = reader.value("LOGGING_LEVEL", value::log_level);
+
+        if !reader.is_set("SSH_PASSWORD") && !reader.is_set("SSH_PRIVATE_KEY") {
+            reader.problem(
+                "SSH_PASSWORD",
+                "neither this nor SSH_PRIVATE_KEY is set; set one of the two, or both",
+            );
+        }
+
+        let mut warnings = near_miss::warnings(&lookup);
+        if filename
+            .as_ref()
+            .is_some_and(|template| !template.tells_objects_apart())
+        {
+            warnings.push(
+                "SSH_FILENAME gives different objects one name, and the later one overwrites the earlier; \
+                 use {key}, or {dir} with {name}, or {etag}, or {version}"
+                    .to_owned(),
+            );
+        }
+
+        // What is missing here has left its problem with the reader.
+        let settings = move || {
+            Some(Self {
+                host: host?,
+                port: port?,
+                username: username?,
+                password: password?,
+                private_key: private_key?,
+                dir: dir?.flatten(),
+                filename: filename?,
+                strip_prefix: strip_prefix?,
+                temporary_name: temporary_name?,
+                host_keys: host_keys?,
+                connect_timeout: connect_timeout?,
+                stall_timeout: stall_timeout?,
+                log_level: log_level?,
+            })
+        };
+        reader
+            .finish(settings())
+            .map(|settings| Loaded { settings, warnings })
+    }
+
+    /// Whether the settings themselves name this object. It is never delivered: uploading the private key to
+    /// the bucket that triggers the function would send it to the partner, and delete it.
+    pub fn names(&self, object: &ObjectName) -> bool {
+        self.private_key.as_ref() == Some(object)
+    }
+}
+
+/// Settings, and what is worth telling about them.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// What is probably not meant as it is written. One line each, no secrets in them.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,242 @@
+//! The table of all settings. Parsing, the README, help and redaction come from it.
+
+use std::fmt;
+
+use super::reader;
+use super::value;
+use crate::secret::MASK;
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The variable's name.
+    pub name: &'static str,
+    /// What holds where it is unset.
+    pub fallback: Fallback,
+    /// What it does, in Markdown.
+    pub meaning: &'static str,
+    /// Whether its value may never be shown.
+    pub secret: bool,
+    /// Whether it belongs to the contract of the function that this one replaces: name, meaning and default
+    /// of such a row never change.
+    pub contract: bool,
+}
+
+/// What holds where a setting is unset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// It has to be set.
+    Required,
+    /// Nothing, which means what the text says.
+    Nothing(&'static str),
+    /// This value.
+    Value(&'static str),
+}
+
+impl fmt::Display for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => f.write_str("required"),
+            Self::Nothing(meaning) => f.write_str(meaning),
+            Self::Value(value) => write!(f, "`{value}`"),
+        }
+    }
+}
+
+/// All settings, in the order in which they are documented.
+pub static TABLE: &[Row] = &[
+    Row {
+        name: "SSH_HOST",
+        fallback: Fallback::Required,
+        meaning: "host name, IPv4 or IPv6 address; every address of a name is tried in order",
+        secret: false,
+        contract: true,
+    },
+    Row {
+        name: "SSH_USERNAME",
+        fallback: Fallback::Required,
+        meaning: "account on the server",
+        secret: false,
+        contract: true,
+    },
+    Row {
+        name: "SSH_PASSWORD",
+        fallback: Fallback::Nothing("this, `SSH_PRIVATE_KEY`, or both"),
+        meaning: "password",
+        secret: true,
+        contract: true,
+    },
+    Row {
+        name: "SSH_PRIVATE_KEY",
+        fallback: Fallback::Nothing("this, `SSH_PASSWORD`, or both"),
+        meaning: "`bucket:key` of a private key in S3; the first `:` splits",
+        secret: true,
+        contract: true,
+    },
+    Row {
+        name: "SSH_PORT",
+        fallback: Fallback::Value("22"),
+        meaning: "port",
+        secret: false,
+        contract: true,
+    },
+    Row {
+        name: "SSH_DIR",
+        fallback: Fallback::Nothing("login directory"),
+        meaning: "directory to upload to, which has to exist; relative to the login directory unless it begins with `/`",
+        secret: false,
+        contract: true,
+    },
+    Row {
+        name: "SSH_FILENAME",
+        fallback: Fallback::Value("{key}"),
+        meaning: "remote name below `SSH_DIR`, of `{bucket}` `{key}` `{dir}` `{name}` `{stem}` `{ext}` `{etag}` \
+                  `{version}` `{current_date}` `{current_time}`; a `/` makes directories. Date and time are the \
+                  object's LastModified in UTC (`2026-11-22`, `140509`), so that a retry finds the same name. \
+                  An empty placeholder takes its following `/` along, an empty `{ext}` the `.` before it; \
+                  `{{` and `}}` are braces",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "S3_STRIP_PREFIX",
+        fallback: Fallback::Nothing("none"),
+        meaning: "beginning of the key that the remote name leaves out; a key that begins otherwise stays as it is, \
+                  one of which nothing is left is refused",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_TEMPORARY_NAME",
+        fallback: Fallback::Value(".{name}.{tag}.part"),
+        meaning: "name of a file until it is complete; `{tag}` is required, and `{name}` is cut so that all of it fits \
+                  into 255 bytes. `up/{tag}` is a directory beside the target, on the same file system",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_HOST_KEY",
+        fallback: Fallback::Nothing("any is accepted, with a warning"),
+        meaning: "the server's host keys: `SHA256:…` fingerprints or `ssh-ed25519 AAAA…` keys, separated by commas or \
+                  line breaks",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_CONNECT_TIMEOUT",
+        fallback: Fallback::Value("10s"),
+        meaning: "longest wait for a TCP connection, per address: `10`, `10s` or `2m`",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_STALL_TIMEOUT",
+        fallback: Fallback::Value("30s"),
+        meaning: "a connection on which nothing at all is answered for so long is given up",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "LOGGING_LEVEL",
+        fallback: Fallback::Value("INFO"),
+        meaning: "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or `TRACE`; `AWS_LAMBDA_LOG_LEVEL` and `RUST_LOG` go \
+                  before it",
+        secret: false,
+        contract: true,
+    },
+];
+
+/// The table as Markdown, for the README. A `*` marks the contract.
+pub fn markdown() -> String {
+    let mut text = String::from("| name | default | meaning |\n|---|---|---|\n");
+    for Row {
+        name,
+        fallback,
+        meaning,
+        contract,
+        ..
+    } in TABLE
+    {
+        let star = if *contract { " *" } else { "" };
+        text.push_str(&format!("| `{name}`{star} | {fallback} | {meaning} |\n"));
+    }
+    text
+}
+
+/// One setting as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The setting.
+    pub row: &'static Row,
+    /// Its value, secrets masked; its default where it is unset.
+    pub value: String,
+    /// Whether it is set.
+    pub set: bool,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.row.name, self.value)?;
+        if self.set {
+            Ok(())
+        } else {
+            f.write_str(" (default)")
+        }
+    }
+}
+
+/// Every setting as it is in effect, secrets masked. Never fails: this is also for settings that are wrong.
+pub fn describe(lookup: impl Fn(&str) -> Option<String>) -> Vec<Shown> {
+    let shown = |row: &'static Row| match reader::set_value(&lookup, row.name) {
+        Some(value) => Shown {
+            row,
+            value: row.shown(&value),
+            set: true,
+        },
+        None => Shown {
+            row,
+            value: row.fallback.to_string().replace('`', ""),
+            set: false,
+        },
+    };
+    TABLE.iter().map(shown).collect()
+}
+
+impl Row {
+    /// A value of this setting as it may be shown, on one line.
+    pub(super) fn shown(&self, value: &str) -> String {
+        if self.secret {
+            // Where the key lies is no secret, and the first thing to look at when it does not work;
+            // but only if it is such a place, and not the key itself.
+            let reference = (self.name == "SSH_PRIVATE_KEY")
+                .then(|| value::object(value).ok())
+                .flatten();
+            return match reference {
+                Some(object) => one_line(&format!("{}:{}", object.bucket, object.key)),
+                None => MASK.to_owned(),
+            };
+        }
+        match value.rsplit_once('@') {
+            // `user:password@host`, which is refused, and must not be logged for that.
+            Some((_, host)) if self.name == "SSH_HOST" => one_line(&format!("{MASK}@{host}")),
+            _ => one_line(value),
+        }
+    }
+}
+
+fn one_line(value: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut text: String = value
+        .chars()
+        .take(LONGEST)
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect();
+    if value.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
