@@ -100,10 +100,7 @@ impl S3 for Api {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         self.0.create_bucket(&req.input.bucket);
         let location = Some(format!("/{}", req.input.bucket));
-        Ok(S3Response::new(CreateBucketOutput {
-            location,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn head_bucket(

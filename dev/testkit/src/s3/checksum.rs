@@ -125,7 +125,7 @@ impl Hasher {
     }
 }
 
-pub(super) fn md5(data: &[u8]) -> Vec<u8> {
+pub(crate) fn md5(data: &[u8]) -> Vec<u8> {
     Md5::checksum(data).as_ref().to_vec()
 }
 
@@ -133,7 +133,7 @@ pub(super) fn base64(digest: &[u8]) -> String {
     BASE64.encode(digest)
 }
 
-pub(super) fn hex(digest: &[u8]) -> String {
+pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -46,6 +46,7 @@ mod upload;
 mod write;
 
 pub use checksum::{Algorithm, Checksum, Coverage};
+pub(crate) use checksum::{hex, md5};
 pub use hook::{Action, Request};
 pub use store::{Store, StoredVersion};
 
