@@ -200,7 +200,10 @@ async fn accept(listener: TcpListener, service: S3Service) {
         tokio::select! {
             accepted = listener.accept() => {
                 // Out of file descriptors or a client that is gone already: the next one may do better.
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, _)) = accepted else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
                 connections.spawn(serve(stream, service.clone()));
             }
             Some(_) = connections.join_next() => {}
@@ -229,7 +232,10 @@ async fn answer(
     let plan = Plan::default();
     let mut request = request.map(Body::from);
     request.extensions_mut().insert(plan.clone());
-    let response = service.call(request).await?;
+    let mut response = service.call(request).await?;
+    // What AWS support asks for: clients put it into their error messages.
+    let id = state::random_id().parse().expect("letters and digits");
+    response.headers_mut().insert("x-amz-request-id", id);
     match plan.take() {
         None => Ok(response),
         Some(Fault::LoseAnswer) => Err(HttpError::new("answer lost by a hook".into())),

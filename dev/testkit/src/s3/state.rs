@@ -138,8 +138,8 @@ impl State {
         key: &str,
         version_id: Option<&str>,
     ) -> S3Result<Found> {
-        let versions = self
-            .bucket(bucket)?
+        let bucket = self.bucket(bucket)?;
+        let versions = bucket
             .objects
             .get(key)
             .map(Vec::as_slice)
@@ -154,7 +154,7 @@ impl State {
         match &version.object {
             Some(object) => Ok(Found {
                 object: Arc::clone(object),
-                version_id: version.id.clone(),
+                version_id: bucket.shown_id(version),
                 last_modified: version.last_modified,
             }),
             None => Err(is_deleted(version, version_id.is_some())),
@@ -193,6 +193,16 @@ impl State {
                 bucket.push(key, marker);
                 Ok(deleted)
             }
+            // Versioning suspended: the marker takes the place of the version `null`.
+            None if bucket.has_ids(key) => {
+                let marker = Version::new(bucket, None);
+                let deleted = Deleted {
+                    version_id: Some("null".to_owned()),
+                    is_marker: true,
+                };
+                bucket.push(key, marker);
+                Ok(deleted)
+            }
             None => {
                 bucket.objects.remove(key);
                 Ok(Deleted::default())
@@ -202,6 +212,20 @@ impl State {
 }
 
 impl Bucket {
+    fn has_ids(&self, key: &str) -> bool {
+        self.objects
+            .get(key)
+            .is_some_and(|versions| versions.iter().any(|version| version.id.is_some()))
+    }
+
+    /// Where versions are kept, S3 calls one from before that `null`; elsewhere it names none.
+    fn shown_id(&self, version: &Version) -> Option<String> {
+        version
+            .id
+            .clone()
+            .or_else(|| self.versioned.then(|| "null".to_owned()))
+    }
+
     fn push(&mut self, key: &str, version: Version) {
         let versions = self.objects.entry(key.to_owned()).or_default();
         // Without versioning, what is stored takes the place of the version called `null`.

@@ -167,6 +167,27 @@ async fn a_versioned_bucket_forgets_nothing_unless_told_by_id() -> Outcome {
 }
 
 #[tokio::test]
+async fn what_was_there_before_versioning_is_called_null() -> Outcome {
+    let (server, s3) = server().await;
+    let old = server.put(BUCKET, "k", "old");
+    assert_eq!(old.version_id, None);
+    server.create_versioned_bucket(BUCKET);
+    let head = s3.head_object().bucket(BUCKET).key("k").send().await?;
+    assert_eq!(head.version_id(), Some("null"));
+    let new = server.put(BUCKET, "k", "new");
+    assert!(new.version_id.is_some());
+    let got = s3
+        .get_object()
+        .bucket(BUCKET)
+        .key("k")
+        .version_id("null")
+        .send()
+        .await?;
+    assert_eq!(read(got.body).await?, "old");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_copy_looks_at_both_ends() -> Outcome {
     let (server, s3) = server().await;
     server.create_versioned_bucket("kept");
