@@ -1,0 +1,151 @@
+//! Hooks: what a test makes of a request in place of the file system's own answer.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::request::{Operation, Request, status};
+
+/// What happens to a request.
+pub enum Action {
+    /// What the hook below says, and with none the file system.
+    Pass,
+    /// Answer this status and do nothing.
+    Status(u32, String),
+    /// Do nothing and never answer; later requests are answered.
+    Drop,
+    /// Cut the TCP connection before doing anything.
+    Disconnect,
+    /// Do it, then cut the TCP connection before the answer leaves.
+    DisconnectAfter,
+    /// Run this first, on a thread where it may block, then do it. Other channels go on meanwhile.
+    Run(Box<dyn FnOnce() + Send>),
+    /// Wait for this first, then do it. Other channels go on meanwhile; this one is busy, as a server's would be.
+    Wait(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Wait that long on the real clock, then do it.
+    Delay(Duration),
+    /// A lie: answer OK and do nothing.
+    AcknowledgeOnly,
+    /// A lie: store only that many bytes of a WRITE and answer OK, as servers do that cut at 32 KiB.
+    Keep(usize),
+    /// Open with these flags in place of the client's, as servers do that truncate always or ignore EXCL.
+    OpenWith(u32),
+}
+
+impl Action {
+    /// A refusal with a status and OpenSSH's words for it.
+    pub fn refuse(code: u32) -> Self {
+        Self::Status(code, message(code).into())
+    }
+
+    /// What a full disk answers.
+    pub fn no_space() -> Self {
+        Self::Status(status::FAILURE, "No space left on device".into())
+    }
+
+    /// Holds the request until the other half is dropped or sent to.
+    pub fn until(released: tokio::sync::oneshot::Receiver<()>) -> Self {
+        Self::Wait(Box::pin(async move {
+            // A sender that is gone releases it as well: a failed test must not keep its server waiting.
+            released.await.ok();
+        }))
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => f.write_str("Pass"),
+            Self::Status(code, message) => write!(f, "Status({code}, {message:?})"),
+            Self::Drop => f.write_str("Drop"),
+            Self::Disconnect => f.write_str("Disconnect"),
+            Self::DisconnectAfter => f.write_str("DisconnectAfter"),
+            Self::Run(_) => f.write_str("Run"),
+            Self::Wait(_) => f.write_str("Wait"),
+            Self::Delay(time) => write!(f, "Delay({time:?})"),
+            Self::AcknowledgeOnly => f.write_str("AcknowledgeOnly"),
+            Self::Keep(len) => write!(f, "Keep({len})"),
+            Self::OpenWith(flags) => write!(f, "OpenWith({flags})"),
+        }
+    }
+}
+
+/// A test's say in what a request leads to.
+pub(super) type Hook = Box<dyn Fn(&Request) -> Action + Send + Sync>;
+
+/// A disk of `bytes` for each file: what would be written beyond answers FAILURE, "No space left on device".
+pub fn disk_full_beyond(bytes: u64) -> impl Fn(&Request) -> Action + Send + Sync + 'static {
+    move |request| {
+        if request.operation == Operation::Write && request.offset + request.len as u64 > bytes {
+            Action::no_space()
+        } else {
+            Action::Pass
+        }
+    }
+}
+
+/// `action` for the `number`th request of `operation` on this server, counted from 1.
+pub fn nth(
+    operation: Operation,
+    number: u64,
+    action: impl Fn() -> Action + Send + Sync + 'static,
+) -> impl Fn(&Request) -> Action + Send + Sync + 'static {
+    move |request| {
+        if request.operation == operation && request.number == number {
+            action()
+        } else {
+            Action::Pass
+        }
+    }
+}
+
+/// `action` for the next request of `operation`, whichever number it has, and for no other.
+pub fn once(
+    operation: Operation,
+    action: impl Fn() -> Action + Send + Sync + 'static,
+) -> impl Fn(&Request) -> Action + Send + Sync + 'static {
+    let fired = AtomicBool::new(false);
+    move |request| {
+        if request.operation == operation && !fired.swap(true, Ordering::SeqCst) {
+            action()
+        } else {
+            Action::Pass
+        }
+    }
+}
+
+/// `action` for every request of `operation`.
+pub fn every(
+    operation: Operation,
+    action: impl Fn() -> Action + Send + Sync + 'static,
+) -> impl Fn(&Request) -> Action + Send + Sync + 'static {
+    move |request| {
+        if request.operation == operation {
+            action()
+        } else {
+            Action::Pass
+        }
+    }
+}
+
+/// OpenSSH's words for a status (`status_messages` in its sftp-server.c).
+pub(super) fn message(code: u32) -> &'static str {
+    const MESSAGES: [&str; 9] = [
+        "Success",
+        "End of file",
+        "No such file",
+        "Permission denied",
+        "Failure",
+        "Bad message",
+        "No connection",
+        "Connection lost",
+        "Operation unsupported",
+    ];
+    usize::try_from(code)
+        .ok()
+        .and_then(|code| MESSAGES.get(code))
+        .copied()
+        .unwrap_or("Unknown error")
+}

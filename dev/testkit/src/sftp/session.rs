@@ -1,0 +1,232 @@
+//! The SSH side of one connection: login, channels, the `sftp` subsystem.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use russh::keys::PublicKey;
+use russh::server::{
+    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet};
+use tokio_util::sync::CancellationToken;
+
+use super::channel::SftpChannel;
+use super::disk::{Disk, Extensions};
+use super::path::Root;
+use super::record::{Method, Record};
+
+/// Who may log in, and to what.
+pub(super) struct Rules {
+    pub(super) username: String,
+    pub(super) password: Option<String>,
+    pub(super) public_key: Option<PublicKey>,
+    pub(super) keyboard_interactive: bool,
+    /// Both key and password are needed.
+    pub(super) both: bool,
+    pub(super) reject: bool,
+    pub(super) auth_banner: Option<String>,
+    pub(super) max_channels: usize,
+    pub(super) subsystem: bool,
+    pub(super) extensions: Extensions,
+    pub(super) opaque_handles: bool,
+    pub(super) root: Arc<Root>,
+}
+
+/// One connection.
+pub(super) struct Connection {
+    rules: Arc<Rules>,
+    record: Arc<Record>,
+    cut: CancellationToken,
+    number: u64,
+    /// Proven so far, where both are needed.
+    proven: Vec<MethodKind>,
+    /// Open, and not yet a subsystem.
+    waiting: HashMap<ChannelId, Channel<Msg>>,
+    channels: usize,
+}
+
+impl Connection {
+    pub(super) fn new(
+        rules: Arc<Rules>,
+        record: Arc<Record>,
+        cut: CancellationToken,
+        number: u64,
+    ) -> Self {
+        Self {
+            rules,
+            record,
+            cut,
+            number,
+            proven: Vec::new(),
+            waiting: HashMap::new(),
+            channels: 0,
+        }
+    }
+
+    fn attempt(&mut self, user: &str, method: Method, right: bool) -> Auth {
+        let right = right && !self.rules.reject && user == self.rules.username;
+        self.record.login(user, method, right);
+        let kind = match method {
+            Method::PublicKey => MethodKind::PublicKey,
+            _ => MethodKind::Password,
+        };
+        if !right {
+            return Auth::reject();
+        }
+        self.proven.push(kind);
+        let missing = [MethodKind::PublicKey, MethodKind::Password]
+            .into_iter()
+            .find(|kind| !self.proven.contains(kind));
+        match missing {
+            Some(missing) if self.rules.both => Auth::Reject {
+                proceed_with_methods: Some(MethodSet::from(&[missing][..])),
+                partial_success: true,
+            },
+            _ => Auth::Accept,
+        }
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        Ok(self.rules.auth_banner.clone())
+    }
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
+        self.record.login(user, Method::None, false);
+        Ok(Auth::reject())
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let right = self.rules.password.as_deref() == Some(password);
+        Ok(self.attempt(user, Method::Password, right))
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let rules = &self.rules;
+        let right = !rules.reject && user == rules.username && is_key(rules, offer.public_key);
+        self.record.login(user, Method::PublicKeyOffer, right);
+        Ok(if right { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let right = is_key(&self.rules, key.public_key);
+        Ok(self.attempt(user, Method::PublicKey, right))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        if !self.rules.keyboard_interactive {
+            return Ok(Auth::UnsupportedMethod);
+        }
+        match response {
+            None => Ok(Auth::Partial {
+                name: Cow::Borrowed(""),
+                instructions: Cow::Borrowed(""),
+                prompts: Cow::Borrowed(&[(Cow::Borrowed("Password: "), false)]),
+            }),
+            Some(mut response) => {
+                let answer = response.next();
+                let right = self.rules.password.as_ref().map(String::as_bytes) == answer.as_deref();
+                Ok(self.attempt(user, Method::KeyboardInteractive, right))
+            }
+        }
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.channels >= self.rules.max_channels {
+            // What OpenSSH answers beyond MaxSessions.
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        }
+        self.channels += 1;
+        self.waiting.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.waiting.remove(&channel);
+        self.channels = self.channels.saturating_sub(1);
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if name != "sftp" || !self.rules.subsystem {
+            return session.channel_failure(id);
+        }
+        let Some(channel) = self.waiting.remove(&id) else {
+            return session.channel_failure(id);
+        };
+        let rules = &self.rules;
+        let record = Arc::clone(&self.record);
+        let sftp = SftpChannel {
+            disk: Disk::new(
+                Arc::clone(&rules.root),
+                Arc::clone(&record),
+                rules.extensions,
+                rules.opaque_handles,
+            ),
+            cut: self.cut.clone(),
+            connection: self.number,
+            number: record.next_channel(),
+            record,
+        };
+        session.channel_success(id)?;
+        tokio::spawn(sftp.serve(channel));
+        Ok(())
+    }
+
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+}
+
+fn is_key(rules: &Rules, key: &PublicKey) -> bool {
+    rules
+        .public_key
+        .as_ref()
+        .is_some_and(|known| known.key_data() == key.key_data())
+}
