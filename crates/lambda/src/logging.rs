@@ -29,7 +29,7 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
             }
         })
         .or_else(|| set("RUST_LOG"))
-        .unwrap_or_else(|| setting.unwrap_or_default().to_string());
+        .unwrap_or_else(|| setting.map_or("info", LogLevel::as_str).to_owned());
     let capped = filter_fn(|metadata| {
         let target = metadata.target().split("::").next().unwrap_or_default();
         OURS.contains(&target) || *metadata.level() <= LevelFilter::INFO

@@ -104,7 +104,7 @@ impl Delivery<'_> {
             let (found, connected) = timeout_at(self.deadline, opened)
                 .await
                 .map_err(|_| Cause::Deadline)?;
-            let (version, body) = match found? {
+            let (version, mut body) = match found? {
                 Found::Object(version, body) => (version, body),
                 Found::Nothing => return Ok(Outcome::Gone(name.clone())),
             };
@@ -112,7 +112,7 @@ impl Delivery<'_> {
                 *stage = at;
                 cause
             })?;
-            match self.attempt(&version, body, link, stage).await {
+            match self.attempt(&version, &mut body, link, stage).await {
                 Ok(receipt) => {
                     let receipt = Receipt {
                         seconds: seconds(started.elapsed()),
@@ -139,7 +139,7 @@ impl Delivery<'_> {
     async fn attempt(
         &self,
         version: &ObjectVersion,
-        mut body: Body,
+        body: &mut Body,
         link: &Link,
         stage: &mut Stage,
     ) -> Result<Receipt, Stop> {
@@ -161,7 +161,7 @@ impl Delivery<'_> {
         let mut temporary = timeout_at(self.deadline, opening)
             .await
             .map_err(|_| Cause::Deadline)??;
-        let publishing = self.publish(version, &mut body, &mut temporary, &aside, stage);
+        let publishing = self.publish(version, body, &mut temporary, &aside, stage);
         let (published, size) = match timeout_at(self.deadline, publishing).await {
             Ok(Ok(published)) => published,
             Ok(Err(stop)) => {

@@ -43,7 +43,7 @@ pub struct S3 {
 #[derive(Debug)]
 pub enum Found {
     /// The object, and its bytes.
-    Object(ObjectVersion, Body),
+    Object(ObjectVersion, Box<Body>),
     /// Nothing: delivered already, or deleted.
     Nothing,
 }
@@ -123,7 +123,7 @@ impl S3 {
             Ok(answer) => {
                 let (version, stream) = pin(name, answer)?;
                 let body = Body::new(self.client.clone(), version.clone(), stream);
-                Ok(Found::Object(version, body))
+                Ok(Found::Object(version, Box::new(body)))
             }
             Err(error) if is_missing_key(&error) => Ok(Found::Nothing),
             Err(error) => Err(SourceError::from_sdk(error)),

@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
-use super::error::ConnectError;
+use super::error::{ConnectError, ssh};
 use super::host_key::{HostKeys, fingerprint};
 use super::login::{Credentials, log_in};
 use super::stream::{Cut, cuttable};
@@ -238,20 +238,12 @@ async fn start_sftp(
         .await
         .map_err(|error| match error {
             russh::Error::ChannelOpenFailure(_) => refused(error.into()),
-            source => ConnectError::Ssh {
-                address,
-                step: "the opening of a channel",
-                source,
-            },
+            source => ssh(address, "the opening of a channel", source),
         })?;
     channel
         .request_subsystem(true, "sftp")
         .await
-        .map_err(|source| ConnectError::Ssh {
-            address,
-            step: "the start of SFTP",
-            source,
-        })?;
+        .map_err(|source| ssh(address, "the start of SFTP", source))?;
     let (incoming, outgoing) = channel.split();
     let options = sftp::Options {
         stall_timeout: target.stall_timeout,
@@ -339,11 +331,7 @@ impl HandshakeError {
     fn at(self, address: SocketAddr) -> ConnectError {
         match self {
             Self::HostKey(error) => *error,
-            Self::Ssh(source) => ConnectError::Ssh {
-                address,
-                step: "the key exchange",
-                source,
-            },
+            Self::Ssh(source) => ssh(address, "the key exchange", source),
         }
     }
 }

@@ -79,8 +79,17 @@ pub enum ConnectError {
         step: &'static str,
         /// russh's error.
         #[source]
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
+}
+
+/// The connection broke during `step`.
+pub(super) fn ssh(address: SocketAddr, step: &'static str, source: russh::Error) -> ConnectError {
+    ConnectError::Ssh {
+        address,
+        step,
+        source: Box::new(source),
+    }
 }
 
 struct Tried<'a>(&'a [(SocketAddr, io::Error)]);

@@ -7,7 +7,7 @@ use russh::client::{AuthResult, Handle, Handler};
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
 
-use super::error::ConnectError;
+use super::error::{ConnectError, ssh};
 use super::private_key::PrivateKey;
 use crate::secret::Secret;
 
@@ -27,11 +27,7 @@ pub(super) async fn log_in<H: Handler>(
     username: &str,
     credentials: &Credentials,
 ) -> Result<(), ConnectError> {
-    let broken = |source| ConnectError::Ssh {
-        address,
-        step: "the login",
-        source,
-    };
+    let broken = |source| ssh(address, "the login", source);
     let mut tried = Vec::new();
     let mut offered = MethodSet::empty();
 

@@ -26,7 +26,7 @@ pub enum PrivateKeyError {
     #[error(
         "the key cannot be read; is it cut short, or of a type other than RSA, ECDSA or ed25519?"
     )]
-    Unreadable(#[source] keys::Error),
+    Unreadable(#[source] Box<keys::Error>),
 }
 
 impl PrivateKey {
@@ -63,7 +63,7 @@ impl PrivateKey {
             Ok(key) if key.is_encrypted() => Err(PrivateKeyError::Encrypted),
             Ok(key) => Ok(Self(Arc::new(key))),
             Err(keys::Error::KeyIsEncrypted) => Err(PrivateKeyError::Encrypted),
-            Err(error) => Err(PrivateKeyError::Unreadable(error)),
+            Err(error) => Err(PrivateKeyError::Unreadable(Box::new(error))),
         }
     }
 }
