@@ -99,7 +99,7 @@ impl FromStr for Placeholder {
 }
 
 /// Cuts the directory off the pieces, which are the last segment's then.
-fn take_directory(pieces: &mut Vec<Piece<Placeholder>>) -> Result<String, TemplateError> {
+fn take_directory(pieces: &mut [Piece<Placeholder>]) -> Result<String, TemplateError> {
     let last_slash = |piece: &Piece<Placeholder>| match piece {
         Piece::Literal(text) => text.rfind('/'),
         Piece::Placeholder(_) => None,

@@ -139,18 +139,10 @@ pub(super) fn username(value: &str) -> Result<String, Unfit> {
     Ok(value.to_owned())
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the reader takes parsers that can fail"
-)]
 pub(super) fn secret(value: &str) -> Result<Secret<String>, Unfit> {
     Ok(Secret::new(value.to_owned()))
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the reader takes parsers that can fail"
-)]
 pub(super) fn text(value: &str) -> Result<String, Unfit> {
     Ok(value.to_owned())
 }

@@ -1,0 +1,227 @@
+use super::*;
+
+#[test]
+fn hosts() {
+    for (value, expected) in [
+        ("sftp.example.com", "sftp.example.com"),
+        (" sftp.example.com\n", "sftp.example.com"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::1", "::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[::1]", "::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+    ] {
+        assert_eq!(settings(&[("SSH_HOST", value)]).host, expected);
+    }
+    for (value, hint) in [
+        ("sftp.example.com:22", "SSH_PORT"),
+        ("192.0.2.1:22", "SSH_PORT"),
+        ("[::1]:22", "SSH_PORT"),
+        ("acme@sftp.example.com", "SSH_USERNAME"),
+        ("sftp.example.com/in", "SSH_DIR"),
+        ("sftp://sftp.example.com", "`://`"),
+        ("[::1", "brackets"),
+        ("[example]", "brackets"),
+        ("[::1]x", "brackets"),
+        ("a:b:c", "IPv6"),
+        ("sftp example", "blanks"),
+        ("\"sftp.example.com\"", "quotes"),
+        ("fe80::1%[", "IPv6"),
+        (":22", "SSH_PORT"),
+        (" ", "blank"),
+    ] {
+        let text = problem("SSH_HOST", value);
+        assert!(text.contains(hint), "{value}: {text}");
+    }
+}
+
+#[test]
+fn every_part_of_a_url_is_told_where_it_belongs() {
+    let text = problem("SSH_HOST", "sftp://acme:s3cret@sftp.example.com:22/in");
+    for hint in ["`://`", "SSH_USERNAME", "SSH_PORT", "SSH_DIR"] {
+        assert!(text.contains(hint), "{text}");
+    }
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn usernames_without_line_breaks() {
+    assert!(problem("SSH_USERNAME", "acme\n").contains("line break"));
+    assert_eq!(
+        settings(&[("SSH_USERNAME", "Jörg K@x")]).username,
+        "Jörg K@x"
+    );
+}
+
+#[test]
+fn passwords_are_taken_as_they_are() {
+    assert_eq!(
+        settings(&[("SSH_PASSWORD", " p:w{}\\n ")])
+            .password
+            .unwrap()
+            .expose(),
+        " p:w{}\\n "
+    );
+}
+
+#[test]
+fn ports() {
+    assert_eq!(settings(&[("SSH_PORT", "2222")]).port, 2222);
+    assert_eq!(settings(&[("SSH_PORT", "65535")]).port, 65535);
+    for value in ["0", "65536", "-1", "ssh", "22.0", "0x16"] {
+        assert!(problem("SSH_PORT", value).contains("1 to 65535"), "{value}");
+    }
+}
+
+#[test]
+fn private_keys_are_references_split_at_the_first_colon() {
+    for (value, bucket, key) in [
+        ("keys:id_ed25519", "keys", "id_ed25519"),
+        ("keys:a:b/c:d", "keys", "a:b/c:d"),
+        ("s3://keys/a/b", "keys", "a/b"),
+    ] {
+        let name = ObjectName {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        };
+        assert_eq!(
+            settings(&[("SSH_PRIVATE_KEY", value)]).private_key,
+            Some(name)
+        );
+    }
+    for (value, hint) in [
+        ("keys", "no `:`"),
+        ("s3://keys", "no `:`"),
+        (":id", "empty"),
+        ("keys:", "empty"),
+        ("a/b:c", "cannot be a bucket"),
+        ("arn:aws:s3:::keys/id", "ARN"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nProc-Type: 4",
+            "the private key itself",
+        ),
+    ] {
+        let text = problem("SSH_PRIVATE_KEY", value);
+        assert!(
+            text.contains(hint) && text.contains("give `bucket:key`"),
+            "{value}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_its_reference_is_not_shown() {
+    for value in [
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET",
+        "TOPSECRET",
+        "TOP/SECRET:x",
+    ] {
+        let text = problem("SSH_PRIVATE_KEY", value);
+        assert!(
+            !text.contains("SECRET") && text.contains("SSH_PRIVATE_KEY=***"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn directories() {
+    for (value, expected) in [
+        ("in", Some("in")),
+        ("in//", Some("in")),
+        ("/", Some("/")),
+        ("/srv/in/", Some("/srv/in")),
+        ("../in", Some("../in")),
+        ("in/../out", Some("in/../out")),
+        (".", None),
+        ("~/", None),
+        ("~/in", Some("in")),
+    ] {
+        assert_eq!(
+            settings(&[("SSH_DIR", value)]).dir.as_deref(),
+            expected,
+            "{value}"
+        );
+    }
+    assert!(problem("SSH_DIR", "in\n").contains("line break"));
+}
+
+#[test]
+fn templates() {
+    assert!(problem("SSH_FILENAME", "{date}/{key}").contains("`{date}`"));
+    assert!(problem("SSH_FILENAME", "{key").contains("never closed"));
+    assert!(problem("SSH_TEMPORARY_NAME", "{name}.part").contains("`{tag}`"));
+    assert!(problem("SSH_TEMPORARY_NAME", "{key}.{tag}").contains("`{key}`"));
+    assert!(load(&[("SSH_TEMPORARY_NAME", "up/{tag}")]).is_ok());
+}
+
+#[test]
+fn host_keys() {
+    let print = "SHA256:9UKdWn6jiUVBwGWo3gxZJSeFwkIFR1n5GLcGqR0NvDo";
+    assert_eq!(
+        settings(&[("SSH_HOST_KEY", print)])
+            .host_keys
+            .unwrap()
+            .expected(),
+        print
+    );
+    assert!(problem("SSH_HOST_KEY", "MD5:16:27").contains("ssh-keygen"));
+}
+
+#[test]
+fn durations() {
+    for (value, seconds) in [("10", 10), ("10s", 10), ("2m", 120), (" 1s ", 1)] {
+        let settings = settings(&[("SSH_CONNECT_TIMEOUT", value), ("SSH_STALL_TIMEOUT", value)]);
+        assert_eq!(
+            settings.connect_timeout,
+            Duration::from_secs(seconds),
+            "{value}"
+        );
+        assert_eq!(
+            settings.stall_timeout,
+            Duration::from_secs(seconds),
+            "{value}"
+        );
+    }
+    let overflowing = format!("{}m", u64::MAX);
+    for value in [
+        "0",
+        "0s",
+        "0m",
+        "-1",
+        "1.5",
+        "1h",
+        "10 s",
+        "s",
+        "m",
+        "+1",
+        "ms",
+        "٣",
+        &overflowing,
+    ] {
+        assert!(
+            problem("SSH_STALL_TIMEOUT", value).contains("give"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn levels_have_the_names_of_python_and_of_rust() {
+    for (value, level) in [
+        ("DEBUG", LogLevel::Debug),
+        ("info", LogLevel::Info),
+        ("Warning", LogLevel::Warn),
+        ("WARN", LogLevel::Warn),
+        ("ERROR", LogLevel::Error),
+        ("CRITICAL", LogLevel::Error),
+        ("trace", LogLevel::Trace),
+    ] {
+        assert_eq!(
+            settings(&[("LOGGING_LEVEL", value)]).log_level,
+            level,
+            "{value}"
+        );
+    }
+    assert!(problem("LOGGING_LEVEL", "loud").contains("WARNING"));
+}

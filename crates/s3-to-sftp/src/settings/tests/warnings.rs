@@ -1,0 +1,47 @@
+use super::*;
+
+fn warnings(more: &[(&str, &str)]) -> Vec<String> {
+    load(more).unwrap().warnings
+}
+
+#[test]
+fn near_misses_say_what_was_meant() {
+    for (name, meant) in [
+        ("SSH_HOSTNAME", "SSH_HOST?"),
+        ("SSH_USER", "SSH_USERNAME?"),
+        ("SSH_PASS", "SSH_PASSWORD?"),
+        ("SSH_KEY", "SSH_PRIVATE_KEY?"),
+        ("SSH_DIRECTORY", "SSH_DIR?"),
+        ("SSH_FILE_NAME", "SSH_FILENAME?"),
+        ("SSH_KNOWN_HOSTS", "SSH_HOST_KEY?"),
+        ("S3_PREFIX", "S3_STRIP_PREFIX?"),
+        ("LOG_LEVEL", "LOGGING_LEVEL?"),
+    ] {
+        let warnings = warnings(&[(name, "TOPSECRET")]);
+        assert_eq!(warnings.len(), 1, "{name}");
+        assert!(
+            warnings[0].starts_with(name) && warnings[0].ends_with(meant),
+            "{}",
+            warnings[0]
+        );
+        assert!(!warnings[0].contains("TOPSECRET"));
+    }
+    assert_eq!(warnings(&[("SSH_USER", "")]), [""; 0]);
+}
+
+#[test]
+fn other_names_are_nobodys_business() {
+    let sshd = [
+        ("SSH_CONNECTION", "a"),
+        ("SSH_TTY", "b"),
+        ("SSH_AUTH_SOCK", "c"),
+        ("SSH_PASSPHRASE", "d"),
+    ];
+    assert_eq!(warnings(&sshd), [""; 0]);
+}
+
+#[test]
+fn a_template_that_gives_all_one_name() {
+    let warnings = warnings(&[("SSH_FILENAME", "{name}")]);
+    assert!(warnings[0].contains("one name"), "{warnings:?}");
+}
