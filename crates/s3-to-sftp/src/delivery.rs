@@ -92,7 +92,7 @@ impl Delivery<'_> {
         link: &mut Link,
         stage: &mut Stage,
     ) -> Result<Outcome, Cause> {
-        if self.settings.private_key.as_ref() == Some(name) {
+        if self.settings.names(name) {
             return Err(Cause::OwnObject("private key (SSH_PRIVATE_KEY)"));
         }
         let mut mismatch = None;

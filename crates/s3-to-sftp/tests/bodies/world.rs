@@ -1,0 +1,183 @@
+//! An S3, a server, and what a body asks of them.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use s3_to_sftp::delivery::AfterDelivery;
+use s3_to_sftp::event::{Item, Job};
+use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::object::ObjectName;
+use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::settings::Settings;
+use s3_to_sftp::source::S3;
+use testkit::account::Account;
+use testkit::s3::S3Server;
+use tokio::sync::Barrier;
+use tokio::time::Instant;
+
+pub(crate) struct World {
+    pub(crate) s3: S3Server,
+    pub(crate) account: Account,
+    /// The server: it runs as long as this is held.
+    _server: Box<dyn Any>,
+}
+
+impl World {
+    pub(crate) const BUCKET: &str = "inbox";
+
+    pub(crate) async fn new(account: Account, server: impl Any) -> Self {
+        let s3 = S3Server::start().await;
+        s3.store().create_bucket(Self::BUCKET);
+        Self {
+            s3,
+            account,
+            _server: Box::new(server),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.account.home
+    }
+
+    pub(crate) fn put(&self, key: &str, body: impl Into<Bytes>) {
+        self.s3.store().put(Self::BUCKET, key, body);
+    }
+
+    pub(crate) fn has_source(&self, key: &str) -> bool {
+        self.s3.store().exists(Self::BUCKET, key)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn write_file(&self, name: &str, content: &str) {
+        fs::write(self.home().join(name), content).expect("the home can be written to");
+    }
+
+    /// Time enough for every body, and an end to one that hangs.
+    pub(crate) fn soon(&self) -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    pub(crate) fn settings(&self, extra: &[(&str, &str)]) -> Settings {
+        let account = &self.account;
+        let lookup = |name: &str| {
+            if let Some((_, value)) = extra.iter().find(|(it, _)| *it == name) {
+                return Some((*value).to_owned());
+            }
+            match name {
+                "SSH_HOST" => Some(account.host.clone()),
+                "SSH_PORT" => Some(account.port.to_string()),
+                "SSH_USERNAME" => Some(account.username.clone()),
+                "SSH_PASSWORD" => account.password.clone(),
+                "SSH_PRIVATE_KEY" if account.password.is_none() => Some("secrets:key".to_owned()),
+                "SSH_HOST_KEY" => Some(account.host_key.clone()),
+                "SSH_DIR" => account.dir.clone(),
+                _ => None,
+            }
+        };
+        Settings::from_lookup(lookup)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .settings
+    }
+
+    pub(crate) fn deliverer(&self, extra: &[(&str, &str)]) -> Deliverer {
+        self.deliverer_that(AfterDelivery::Delete, extra)
+    }
+
+    pub(crate) fn deliverer_that(&self, after: AfterDelivery, extra: &[(&str, &str)]) -> Deliverer {
+        if let Some(key) = &self.account.private_key {
+            self.s3.store().create_bucket("secrets");
+            self.s3.store().put("secrets", "key", key.clone());
+        }
+        Deliverer::new(
+            self.settings(extra),
+            S3::with_client(self.s3.client()),
+            after,
+        )
+    }
+
+    pub(crate) async fn deliver(&self, key: &str) -> Outcome {
+        self.deliver_from(Self::BUCKET, key).await
+    }
+
+    pub(crate) async fn deliver_from(&self, bucket: &str, key: &str) -> Outcome {
+        let deliverer = self.deliverer(&[]);
+        let mut invocation = deliverer.invocation(self.soon());
+        let outcome = invocation.deliver(job(bucket, key), "owner").await;
+        invocation.finish().await;
+        outcome
+    }
+
+    pub(crate) async fn deliver_by(&self, deliverer: &Deliverer, key: &str) -> Outcome {
+        let mut invocation = deliverer.invocation(self.soon());
+        let outcome = invocation.deliver(job(Self::BUCKET, key), "owner").await;
+        invocation.finish().await;
+        outcome
+    }
+
+    pub(crate) async fn deliver_at(
+        &self,
+        together: &Arc<Barrier>,
+        key: &str,
+        owner: &str,
+    ) -> Outcome {
+        let deliverer = self.deliverer(&[]);
+        let mut invocation = deliverer.invocation(self.soon());
+        together.wait().await;
+        let outcome = invocation.deliver(job(Self::BUCKET, key), owner).await;
+        invocation.finish().await;
+        outcome
+    }
+
+    /// Every file under the home, as paths relative to it.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let mut files = BTreeSet::new();
+        let mut directories = vec![PathBuf::new()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(self.home().join(&directory)).expect("the home is there") {
+                let entry = entry.expect("the entry is readable");
+                let path = directory.join(entry.file_name());
+                if entry.file_type().expect("the type is known").is_dir() {
+                    directories.push(path);
+                } else {
+                    files.insert(path.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files
+    }
+
+    pub(crate) fn assert_only(&self, expected: &[&str]) {
+        let expected: BTreeSet<String> = expected.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(self.files(), expected);
+    }
+
+    pub(crate) fn assert_no_temporary(&self) {
+        let files = self.files();
+        assert!(
+            !files.iter().any(|name| name.ends_with(".part")),
+            "{files:?}"
+        );
+    }
+}
+
+/// A record that asks for one object.
+pub(crate) fn job(bucket: &str, key: &str) -> Item {
+    Item::Job(Job {
+        name: ObjectName {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        },
+        etag: None,
+        version_id: None,
+        size: None,
+        sequencer: None,
+    })
+}
