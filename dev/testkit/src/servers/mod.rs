@@ -12,11 +12,13 @@
 //! | [`pipes`] | OpenSSH's `sftp-server` without SSH, on its standard input and output |
 //! | [`ministack`] | MiniStack, an emulator of AWS |
 //! | [`process`] | any of them: its output, its end |
+//! | `thread` | not these: where the servers in this process run |
 
 pub mod ministack;
 pub mod pipes;
 pub mod process;
 pub mod sshd;
+pub(crate) mod thread;
 
 pub use ministack::MiniStack;
 pub use pipes::SftpServerProcess;

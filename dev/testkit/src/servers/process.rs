@@ -20,6 +20,24 @@ pub struct Process {
     inner: Arc<Inner>,
 }
 
+/// The same program, for those who look at it and do not own it: dropping this does not end it.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<Inner>);
+
+impl Watch {
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
+        self.0.status()
+    }
+
+    pub(crate) fn logs(&self) -> String {
+        lock(&self.0.output).lines.concat()
+    }
+
+    pub(crate) fn kill(&self) {
+        self.0.kill();
+    }
+}
+
 struct Inner {
     name: String,
     pid: u32,
@@ -121,16 +139,11 @@ impl Process {
 
     /// Ends it and everything that it started, at once.
     pub fn kill(&self) {
-        let children = descendants(self.inner.pid);
-        let mut child = lock(&self.inner.child);
-        // Errors: it has ended already.
-        child.kill().ok();
-        child.wait().ok();
-        for pid in children {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                kill_process(pid, Signal::KILL).ok();
-            }
-        }
+        self.inner.kill();
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.inner))
     }
 
     /// The most memory that it ever had resident, in bytes (`VmHWM`).
@@ -179,6 +192,19 @@ impl fmt::Debug for Process {
 }
 
 impl Inner {
+    fn kill(&self) {
+        let children = descendants(self.pid);
+        let mut child = lock(&self.child);
+        // Errors: it has ended already.
+        child.kill().ok();
+        child.wait().ok();
+        for pid in children {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                kill_process(pid, Signal::KILL).ok();
+            }
+        }
+    }
+
     fn status(&self) -> Option<ExitStatus> {
         lock(&self.child).try_wait().ok().flatten()
     }
