@@ -95,9 +95,9 @@ async fn a_refused_login_is_offered_once_for_a_whole_batch() {
 async fn each_receive_of_a_message_has_a_temporary_of_its_own() {
     let world = World::new().await;
     let _bootstrap = world.start(&[]);
-    world.sftp.hook(every(Operation::PosixRename, || {
-        Action::refuse(status::FAILURE)
-    }));
+    world
+        .sftp
+        .hook(every(Operation::Fsync, || Action::refuse(status::FAILURE)));
     let body = world.uploaded("a", "1").to_string();
     for receive in [1, 2, 2] {
         let batch = json!({ "Records": [event::sqs_message("m", &body, receive)] });
