@@ -167,3 +167,31 @@ async fn ports_without_a_server() {
         .expect_err("refused");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
+
+#[tokio::test]
+async fn a_hook_that_panics_ends_its_client_s_wait() {
+    let server = SftpServer::start().await;
+    let client = client(&server).await;
+    server.hook(every(Operation::Stat, || panic!("a hook's assertion")));
+    let result = timeout(SOON, client.sftp.stat(".")).await.expect("in time");
+    assert!(
+        !matches!(result, Ok(_) | Err(Error::Status(_))),
+        "{result:?}"
+    );
+
+    // On a thread of its own it is found out as well.
+    server.clear_hooks();
+    server.hook(every(Operation::Stat, || {
+        Action::Run(Box::new(|| panic!("a hook's assertion")))
+    }));
+    let client = crate::client(&server).await;
+    timeout(SOON, client.sftp.stat("."))
+        .await
+        .expect("in time")
+        .expect_err("cut");
+    assert!(
+        server.violations()[0].contains("panicked"),
+        "{:?}",
+        server.violations()
+    );
+}
