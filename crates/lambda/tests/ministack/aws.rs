@@ -15,6 +15,7 @@ use tokio::time::timeout;
 const SOON: Duration = Duration::from_secs(120);
 
 pub(crate) struct Aws {
+    endpoint: String,
     env: Vec<(String, String)>,
 }
 
@@ -30,7 +31,10 @@ impl Aws {
             ("AWS_PAGER", ""),
         ];
         env.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Self { env }
+        Self {
+            endpoint: ministack.endpoint().to_owned(),
+            env,
+        }
     }
 
     /// The program that is run.
@@ -64,7 +68,9 @@ impl Aws {
         let program = Self::program();
         let mut command = Command::new(&program);
         self.configure(&mut command);
-        command.args(arguments).args(["--output", "json"]);
+        // Version 1 does not look at AWS_ENDPOINT_URL for SQS, whose endpoint has an older name.
+        command.args(["--endpoint-url", &self.endpoint, "--output", "json"]);
+        command.args(arguments);
         let (well, stdout, stderr) = finish(command).await;
         (well, if well { stdout } else { stderr })
     }
