@@ -65,7 +65,7 @@ fi
 
 # sshd started as root drops its rights in this directory; only Debian's service file makes it.
 if ((EUID == 0)); then
-    mkdir -p -m 755 /run/sshd
+    mkdir -p /run/sshd
 fi
 
 # The list of what is in there is the list of what was asked for, or it is made anew.
