@@ -11,13 +11,18 @@ const END: &str = "<!-- /settings -->";
 fn the_readme_lists_the_settings_as_the_code_has_them() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let readme = fs::read_to_string(&path).expect("README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("README.md has the opening mark");
-    let (listed, after) = rest.split_once(END).expect("README.md has the closing mark");
+    let (before, rest) = readme
+        .split_once(BEGIN)
+        .expect("README.md has the opening mark");
+    let (listed, after) = rest
+        .split_once(END)
+        .expect("README.md has the closing mark");
 
     // The empty lines make it a table of Markdown between two comments.
     let table = format!("\n{}\n", settings::markdown());
     if env::var_os("WRITE_README").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).expect("README.md is writable");
+        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))
+            .expect("README.md is writable");
     } else {
         assert!(
             listed == table,
