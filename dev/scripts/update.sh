@@ -3,7 +3,7 @@
 #
 # A function whose configuration is switched and whose code is not fails at every event. So whatever can be known
 # beforehand is asked beforehand, and if the code does not arrive the configuration goes back to what it was.
-# Its environment variables are never read and never sent.
+# Its environment variables are never sent, and nothing of them is printed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -89,14 +89,14 @@ on_exit() {
         if [[ ${sha:-$code_before} == "$code_before" || ${status:-} == Failed ]]; then
             roll_back
         else
-            say "the new code has arrived, but its update has not ended (${status:-unknown}): look again before you change anything" >&2
+            say "the new code is there, though a call failed (its update: ${status:-unknown}): run make update again" >&2
         fi
     fi
     exit "$result"
 }
 
 if [[ $switch_needed == yes ]]; then
-    say '  switching; events of these seconds fail, and Lambda tries them again a minute later'
+    say '  switching; events of these seconds fail, and Lambda tries them again a minute later unless its retries are 0'
     trap on_exit EXIT
     trap 'exit 130' INT TERM
     # Set before the call, whose answer may be lost as well.
