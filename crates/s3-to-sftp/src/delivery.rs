@@ -52,7 +52,11 @@ enum Stop {
 
 impl From<Cause> for Stop {
     fn from(cause: Cause) -> Self {
-        Self::Failed(cause)
+        match cause {
+            // Whoever was faster has delivered this object or a newer one: what is in S3 now tells.
+            Cause::Overtaken(_) => Self::Changed,
+            cause => Self::Failed(cause),
+        }
     }
 }
 
@@ -122,7 +126,7 @@ impl Delivery<'_> {
                 }
                 Err(Stop::Gone) => return Ok(Outcome::Gone(name.clone())),
                 Err(Stop::Changed) => {
-                    tracing::info!(object = %name, "the object changed; delivering what is there now");
+                    tracing::info!(object = %name, "begun anew with what is there now: the object or its target changed meanwhile");
                 }
                 // Once more from the beginning, in case it was chance. Not a second time.
                 Err(Stop::Failed(cause @ Cause::Size { .. })) if mismatch.is_none() => {

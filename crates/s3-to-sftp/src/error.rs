@@ -114,6 +114,9 @@ pub enum Cause {
     /// The temporary file is gone although it was written and closed.
     #[error("the server took the temporary file {0} away when it was closed")]
     TemporaryGone(String),
+    /// Another file appeared under the final name between the verification and the rename.
+    #[error("another file appeared as {0} in the meantime")]
+    Overtaken(String),
     /// The object changed each time it was looked at.
     #[error("the object changed while it was delivered, {0} times in a row")]
     KeepsChanging(u32),
@@ -240,7 +243,7 @@ impl Cause {
                 _ => (Retry, Object),
             },
             Self::IsDirectory(_) | Self::Size { .. } | Self::TemporaryGone(_) => (Reject, Object),
-            Self::KeepsChanging(_) | Self::Deadline => (Retry, Object),
+            Self::Overtaken(_) | Self::KeepsChanging(_) | Self::Deadline => (Retry, Object),
         };
         Verdict { kind, scope }
     }
@@ -283,6 +286,7 @@ impl Cause {
             Self::IsDirectory(_) => "NameIsDirectory",
             Self::Size { .. } => "SizeMismatch",
             Self::TemporaryGone(_) => "TemporaryGone",
+            Self::Overtaken(_) => "Overtaken",
             Self::KeepsChanging(_) => "SourceKeepsChanging",
             Self::Deadline => "DeadlineReached",
         }

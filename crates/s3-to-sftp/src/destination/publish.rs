@@ -2,7 +2,7 @@
 
 use sftp::{Error, StatusCode};
 
-use super::{Temporary, Verified};
+use super::{Temporary, Verified, answered};
 use crate::error::Cause;
 use crate::receipt::Published;
 
@@ -34,20 +34,26 @@ impl Temporary<'_> {
             Ok(()) => return Ok(Published::Rename),
             Err(error) => error,
         };
-        // The draft has RENAME fail where the target exists. Only a file that was seen there is
-        // moved: with nothing there, the refusal has another reason.
-        if verified.final_file.is_none() || !may_try_otherwise(&refused) {
-            return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(refused));
+        // The draft has RENAME fail where the target exists. Only the very file that was seen there
+        // may be moved: one that appeared since is somebody else's, perhaps this object's own twin
+        // from another environment, whose source is deleted already.
+        let now = answered(self.session.stat(to).await)?;
+        match now {
+            Some(_) if now != verified.final_file => Err(Cause::Overtaken(to.to_owned())),
+            Some(_) if may_try_otherwise(&refused) => self.move_aside(from, to, aside).await,
+            _ => Err(Cause::sftp(format!("RENAME of {from} to {to}"))(refused)),
         }
-        self.move_aside(from, to, aside).await
     }
 
     /// Moves the old file aside, renames, and removes the old one; rolled back where that fails.
     async fn move_aside(&self, from: &str, to: &str, aside: &str) -> Result<Published, Cause> {
-        self.session
-            .rename(to, aside)
-            .await
-            .map_err(Cause::sftp(format!("RENAME of {to} to {aside}")))?;
+        match self.session.rename(to, aside).await {
+            Ok(()) => {}
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
+                return Err(Cause::Overtaken(to.to_owned()));
+            }
+            Err(error) => return Err(Cause::sftp(format!("RENAME of {to} to {aside}"))(error)),
+        }
         if let Err(error) = self.session.rename(from, to).await {
             if let Err(error) = self.session.rename(aside, to).await {
                 tracing::error!(

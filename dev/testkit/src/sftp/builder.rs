@@ -10,7 +10,7 @@ use russh::keys::{HashAlg, PrivateKey};
 use russh::server::Config;
 use russh::{MethodKind, MethodSet, Preferred, SshId};
 
-use super::disk::Extensions;
+use super::extensions::Extensions;
 use super::hook::{Action, Hook};
 use super::path::Root;
 use super::record::Record;

@@ -6,79 +6,19 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::attributes;
+use super::extensions::{Extensions, MAX_DATA, limits, plenty_of_space};
 use super::hook::message;
 use super::path::Root;
 use super::record::Record;
 use super::request::{flags, status};
 use super::wire::{Answer, Attributes, Call, Name};
-
-/// The longest data of one READ or WRITE: what OpenSSH's `limits@openssh.com` says.
-pub(super) const MAX_DATA: u64 = 261_120;
-
-/// Which extensions are announced and understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extensions {
-    /// `posix-rename@openssh.com`.
-    pub posix_rename: bool,
-    /// `fsync@openssh.com`.
-    pub fsync: bool,
-    /// `limits@openssh.com`: without it clients have to stay with 32 KiB.
-    pub limits: bool,
-    /// `hardlink@openssh.com`.
-    pub hardlink: bool,
-    /// `statvfs@openssh.com`.
-    pub statvfs: bool,
-}
-
-impl Extensions {
-    /// What OpenSSH has.
-    pub const OPENSSH: Self = Self {
-        posix_rename: true,
-        fsync: true,
-        limits: true,
-        hardlink: true,
-        statvfs: true,
-    };
-    /// A server that knows the draft and nothing else.
-    pub const NONE: Self = Self {
-        posix_rename: false,
-        fsync: false,
-        limits: false,
-        hardlink: false,
-        statvfs: false,
-    };
-
-    pub(super) fn announced(self) -> Vec<(&'static str, &'static str)> {
-        [
-            (self.posix_rename, ("posix-rename@openssh.com", "1")),
-            (self.statvfs, ("statvfs@openssh.com", "2")),
-            (self.hardlink, ("hardlink@openssh.com", "1")),
-            (self.fsync, ("fsync@openssh.com", "1")),
-            (self.limits, ("limits@openssh.com", "1")),
-        ]
-        .into_iter()
-        .filter_map(|(on, extension)| on.then_some(extension))
-        .collect()
-    }
-
-    fn understands(self, call: &Call) -> bool {
-        match call {
-            Call::PosixRename { .. } => self.posix_rename,
-            Call::Fsync { .. } => self.fsync,
-            Call::Limits => self.limits,
-            Call::Hardlink { .. } => self.hardlink,
-            Call::Statvfs { .. } => self.statvfs,
-            _ => true,
-        }
-    }
-}
 
 /// The open files of one channel. All are closed when it goes.
 pub(super) struct Disk {
@@ -189,16 +129,20 @@ impl Disk {
                 }
                 done()
             }
-            Call::Lstat { path } => Ok(Answer::Attributes(attributes(&fs::symlink_metadata(at(
+            Call::Lstat { path } => Ok(Answer::Attributes(attributes::of(&fs::symlink_metadata(
+                at(&path),
+            )?))),
+            Call::Stat { path } => Ok(Answer::Attributes(attributes::of(&fs::metadata(at(
                 &path,
             ))?))),
-            Call::Stat { path } => Ok(Answer::Attributes(attributes(&fs::metadata(at(&path))?))),
-            Call::Fstat { handle } => Ok(Answer::Attributes(attributes(
+            Call::Fstat { handle } => Ok(Answer::Attributes(attributes::of(
                 &self.file(&handle)?.0.metadata()?,
             ))),
-            Call::Setstat { path, attributes } => set_attributes_of_path(&at(&path), &attributes),
+            Call::Setstat { path, attributes } => {
+                attributes::set_of_path(&at(&path), &attributes).and_then(|()| done())
+            }
             Call::Fsetstat { handle, attributes } => {
-                set_attributes(self.file(&handle)?.0, &attributes)
+                attributes::set(self.file(&handle)?.0, &attributes).and_then(|()| done())
             }
             Call::Readdir { handle } => {
                 match &mut self.open.get_mut(&handle).ok_or_else(no_handle)?.kind {
@@ -213,11 +157,8 @@ impl Disk {
             Call::Remove { path } => fs::remove_file(at(&path)).and_then(|()| done()),
             Call::Mkdir { path, attributes } => {
                 let mode = attributes.permissions.unwrap_or(0o777) & 0o7777;
-                io::Result::and_then(
-                    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), mode)
-                        .create(at(&path)),
-                    |()| done(),
-                )
+                fs::DirBuilder::new().mode(mode).create(at(&path))?;
+                done()
             }
             Call::Rmdir { path } => fs::remove_dir(at(&path)).and_then(|()| done()),
             Call::Realpath { path } => self.real_path(&path),
@@ -273,8 +214,8 @@ impl Disk {
             let metadata = fs::symlink_metadata(path)?;
             Ok(Name {
                 name: Bytes::copy_from_slice(name),
-                long: long_name(name, &metadata),
-                attributes: attributes(&metadata),
+                long: attributes::long_name(name, &metadata),
+                attributes: attributes::of(&metadata),
             })
         };
         for entry in fs::read_dir(&disk_path)? {
@@ -372,97 +313,4 @@ fn rename(from: &Path, to: &Path) -> io::Result<Answer> {
         fs::rename(from, to)?;
     }
     done()
-}
-
-fn set_attributes_of_path(path: &Path, attributes: &Attributes) -> io::Result<Answer> {
-    // Only a change of size needs write access.
-    let file = {
-        let size = attributes.size.is_some();
-        OpenOptions::new().read(!size).write(size).open(path)?
-    };
-    set_attributes(&file, attributes)
-}
-
-fn set_attributes(file: &File, attributes: &Attributes) -> io::Result<Answer> {
-    if let Some(size) = attributes.size {
-        file.set_len(size)?;
-    }
-    if let Some(permissions) = attributes.permissions {
-        file.set_permissions(fs::Permissions::from_mode(permissions & 0o7777))?;
-    }
-    if let Some((accessed, modified)) = attributes.times {
-        let time = |seconds: u32| UNIX_EPOCH + Duration::from_secs(seconds.into());
-        file.set_times(
-            fs::FileTimes::new()
-                .set_accessed(time(accessed))
-                .set_modified(time(modified)),
-        )?;
-    }
-    if let Some((user, group)) = attributes.owner {
-        std::os::unix::fs::fchown(file, Some(user), Some(group))?;
-    }
-    done()
-}
-
-fn attributes(metadata: &fs::Metadata) -> Attributes {
-    // Version 3 has 32 bits for a time, and wraps in 2106.
-    let seconds = |time: i64| u32::try_from(time).unwrap_or(0);
-    Attributes {
-        size: Some(metadata.size()),
-        owner: Some((metadata.uid(), metadata.gid())),
-        permissions: Some(metadata.mode()),
-        times: Some((seconds(metadata.atime()), seconds(metadata.mtime()))),
-    }
-}
-
-/// A line in the manner of `ls -l`, which clients show and must not parse.
-fn long_name(name: &[u8], metadata: &fs::Metadata) -> String {
-    let kind = if metadata.is_dir() { 'd' } else { '-' };
-    let mut mode = String::new();
-    for (bit, letter) in (0..9).rev().zip("rwxrwxrwx".chars()) {
-        mode.push(if metadata.mode() & (1 << bit) == 0 {
-            '-'
-        } else {
-            letter
-        });
-    }
-    let name = String::from_utf8_lossy(name);
-    format!(
-        "{kind}{mode} {:>4} {:<8} {:<8} {:>8} Jan  1  1970 {name}",
-        metadata.nlink(),
-        metadata.uid(),
-        metadata.gid(),
-        metadata.size()
-    )
-}
-
-/// Longest packet, longest READ, longest WRITE, most open handles.
-fn limits() -> Bytes {
-    let mut out = BytesMut::with_capacity(32);
-    out.put_u64(super::wire::MAX_PACKET as u64);
-    out.put_u64(MAX_DATA);
-    out.put_u64(MAX_DATA);
-    out.put_u64(1019);
-    out.freeze()
-}
-
-/// A file system of 4 EiB that is empty: the disk's true figures would make tests depend on the machine.
-fn plenty_of_space() -> Bytes {
-    let mut out = BytesMut::with_capacity(88);
-    for field in [
-        4096,
-        4096,
-        1 << 50,
-        1 << 50,
-        1 << 50,
-        1 << 40,
-        1 << 40,
-        1 << 40,
-        1,
-        0,
-        255_u64,
-    ] {
-        out.put_u64(field);
-    }
-    out.freeze()
 }

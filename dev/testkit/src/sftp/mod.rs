@@ -14,14 +14,17 @@
 //! | `record` | what was seen |
 //! | `session` | login and channels |
 //! | `channel` | one SFTP channel |
-//! | `disk`, `path` | the file system behind it |
+//! | `disk`, `path`, `attributes` | the file system behind it |
+//! | `extensions` | what it has of OpenSSH's extensions |
 //! | `wire` | bytes to calls, answers to bytes |
 //! | `socket` | a TCP connection that can be cut |
 //! | `odd` | ports where no SFTP server is |
 
+mod attributes;
 mod builder;
 mod channel;
 mod disk;
+mod extensions;
 mod hook;
 mod odd;
 mod path;
@@ -33,7 +36,7 @@ mod socket;
 mod wire;
 
 pub use builder::Builder;
-pub use disk::Extensions;
+pub use extensions::Extensions;
 pub use hook::{Action, disk_full_beyond, every, nth, once};
 pub use odd::{ClosedPort, Silent, closed_port, silent};
 pub use record::{LoginAttempt, Method};

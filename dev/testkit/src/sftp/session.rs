@@ -12,7 +12,8 @@ use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet};
 use tokio_util::sync::CancellationToken;
 
 use super::channel::SftpChannel;
-use super::disk::{Disk, Extensions};
+use super::disk::Disk;
+use super::extensions::Extensions;
 use super::path::Root;
 use super::record::{Method, Record};
 

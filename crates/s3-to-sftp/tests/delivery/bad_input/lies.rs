@@ -1,0 +1,121 @@
+//! Servers that say one thing and do another.
+
+use s3_to_sftp::receipt::Outcome;
+use testkit::payload;
+use testkit::sftp::{Action, Operation, SftpServer, every, flags, status};
+
+use super::{failure, with, world};
+
+/// A write that is acknowledged and not stored: the size tells.
+#[tokio::test]
+async fn a_server_that_stores_less_than_it_acknowledges() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(1024 * 1024));
+    server.hook(every(Operation::Write, || Action::AcknowledgeOnly));
+    let (name, report) = failure(&world, &[]).await;
+    assert_eq!(name, "SizeMismatch");
+    assert!(report.contains("0 bytes of 1048576"), "{report}");
+    assert_eq!(
+        world.s3.count("GetObject"),
+        2,
+        "begun anew once, then refused"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_takes_the_file_away_at_close() {
+    let (world, server) = world().await;
+    let home = server.home().to_owned();
+    server.hook(move |request| {
+        if request.operation != Operation::Stat
+            || !request
+                .path
+                .as_deref()
+                .is_some_and(|it| it.ends_with(".part"))
+        {
+            return Action::Pass;
+        }
+        let taken = home.join(
+            request
+                .path
+                .clone()
+                .unwrap_or_default()
+                .trim_start_matches('/'),
+        );
+        Action::Run(Box::new(move || {
+            std::fs::remove_file(taken).expect("it is there")
+        }))
+    });
+    let (name, _) = failure(&world, &[]).await;
+    assert_eq!(name, "TemporaryGone");
+}
+
+/// A directory under the final name must not be moved aside as if it were an old file.
+#[tokio::test]
+async fn a_directory_under_the_final_name() {
+    for extensions in [
+        testkit::sftp::Extensions::OPENSSH,
+        testkit::sftp::Extensions::NONE,
+    ] {
+        let (world, _server) = with(SftpServer::builder().extensions(extensions)).await;
+        std::fs::create_dir(world.home().join("f")).expect("the home can be written to");
+        let (name, _) = failure(&world, &[]).await;
+        assert_eq!(name, "NameIsDirectory");
+        assert!(world.home().join("f").is_dir());
+    }
+}
+
+/// Without posix-rename the old file is moved aside; where the second rename fails it comes back.
+#[tokio::test]
+async fn a_rename_that_fails_half_way_is_rolled_back() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    // The first is refused by the old file, the second moves that aside, the third is the one.
+    server.hook(testkit::sftp::nth(Operation::Rename, 3, || {
+        Action::refuse(status::FAILURE)
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"yesterday's");
+    assert!(world.has_source("f"));
+    world.assert_only(&["f"]);
+}
+
+/// ProFTPD's default: a name that exists is not opened, not even one's own.
+#[tokio::test]
+async fn an_own_temporary_that_may_not_be_opened_again_is_removed() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    server.hook(move |request| match request.operation {
+        Operation::Open if !refused.swap(true, std::sync::atomic::Ordering::Relaxed) => {
+            Action::refuse(status::PERMISSION_DENIED)
+        }
+        _ => Action::Pass,
+    });
+    // What an earlier attempt of the same owner left: the embedded server does not care whose it
+    // is, only that REMOVE finds something.
+    server.hook(|request| match request.operation {
+        Operation::Remove => Action::AcknowledgeOnly,
+        _ => Action::Pass,
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"content");
+}
+
+/// No OPEN truncates: a server's CREAT alone makes the file.
+#[tokio::test]
+async fn nothing_is_opened_with_trunc() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    world.deliver("f").await;
+    let opens = server.requests_of(Operation::Open);
+    assert!(!opens.is_empty());
+    assert!(
+        opens.iter().all(|open| open.flags & flags::TRUNC == 0),
+        "{opens:?}"
+    );
+}

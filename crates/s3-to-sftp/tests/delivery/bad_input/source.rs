@@ -1,0 +1,127 @@
+//! What S3 answers.
+
+use s3_to_sftp::receipt::Outcome;
+use testkit::payload;
+use testkit::s3::Action as S3Action;
+use testkit::sftp::{Operation, closed_port};
+
+use super::{failure, world};
+use crate::world::World;
+
+#[tokio::test]
+async fn an_object_that_is_gone_is_a_success_even_where_the_server_is_down() {
+    let (world, _server) = world().await;
+    let closed = closed_port();
+    let deliverer = world.deliverer(&[("SSH_PORT", &closed.port().to_string())]);
+    let outcome = world.deliver_by(&deliverer, "never-there").await;
+    assert!(matches!(outcome, Outcome::Gone(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist_is_not_an_object_that_is_gone() {
+    let (world, _server) = world().await;
+    let outcome = world.deliver_from("no-such-bucket", "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "NoSuchBucket");
+}
+
+#[tokio::test]
+async fn an_object_that_may_not_be_read() {
+    let (world, _server) = world().await;
+    world.put("f", "content");
+    world.s3.hook(|request| match request.operation.as_str() {
+        "GetObject" => S3Action::access_denied(),
+        _ => S3Action::Pass,
+    });
+    let (name, report) = failure(&world, &[]).await;
+    assert_eq!(name, "SourceDenied");
+    assert!(report.contains("s3:ListBucket"), "{report}");
+}
+
+#[tokio::test]
+async fn an_object_in_an_archive() {
+    let (world, _server) = world().await;
+    world.put("f", "content");
+    world
+        .s3
+        .store()
+        .set_storage_class(World::BUCKET, "f", "GLACIER");
+    let (name, report) = failure(&world, &[]).await;
+    assert_eq!(name, "SourceArchived");
+    assert!(report.contains("restore"), "{report}");
+}
+
+/// v2 is there when v1 has been read half way.
+#[tokio::test]
+async fn an_object_replaced_during_the_transfer() {
+    const SIZE: usize = 4 * 1024 * 1024;
+    let (world, _server) = world().await;
+    let newer = payload::seeded(2, SIZE);
+    world.put("f", payload::ramp(SIZE));
+    let (store, replacement) = (world.s3.store(), newer.clone());
+    let mut once = Some(move || _ = store.put(World::BUCKET, "f", replacement));
+    world.s3.hook(
+        move |request| match once.take_if(|_| request.operation == "GetObject") {
+            Some(replace) => S3Action::run_at(SIZE as u64 / 2, replace),
+            None => S3Action::Pass,
+        },
+    );
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), newer, "the newer one is delivered");
+    world.assert_only(&["f"]);
+}
+
+#[tokio::test]
+async fn an_object_that_changes_each_time_it_is_looked_at() {
+    let (world, server) = world().await;
+    world.put("f", "0");
+    let store = world.s3.store();
+    world
+        .s3
+        .hook(move |request| match request.operation.as_str() {
+            "HeadObject" => {
+                let (store, next) = (store.clone(), request.number.to_string());
+                S3Action::run(move || _ = store.put(World::BUCKET, "f", next))
+            }
+            _ => S3Action::Pass,
+        });
+    let (name, _) = failure(&world, &[]).await;
+    assert_eq!(name, "SourceKeepsChanging");
+    assert!(
+        server.requests_of(Operation::PosixRename).is_empty(),
+        "nothing is published"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early() {
+    let (world, _server) = world().await;
+    world.put("f", payload::ramp(1024 * 1024));
+    world.s3.hook(|request| match request.operation.as_str() {
+        "GetObject" if request.number == 1 => S3Action::CutBody { after: 500_000 },
+        "GetObject" => S3Action::CutBody { after: 0 },
+        _ => S3Action::Pass,
+    });
+    let (name, _) = failure(&world, &[]).await;
+    assert_eq!(name, "SourceBroken");
+}
+
+/// The SDK's own checksum finds it, at the last byte.
+#[tokio::test]
+async fn a_body_with_a_wrong_byte() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(1024 * 1024));
+    world.s3.hook(|request| match request.operation.as_str() {
+        "GetObject" => S3Action::Corrupt { offset: 777 },
+        _ => S3Action::Pass,
+    });
+    let (name, _) = failure(&world, &[]).await;
+    assert_eq!(name, "SourceBroken");
+    assert!(
+        server.requests_of(Operation::PosixRename).is_empty(),
+        "nothing is published"
+    );
+}

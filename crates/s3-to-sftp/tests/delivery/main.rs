@@ -1,0 +1,15 @@
+//! The library, from an object in S3 to a file on a server.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `world` | an S3, a server, and what a test asks of them |
+//! | `promises` | what is promised on any server: bodies, each run in every world |
+//! | `embedded`, `openssh` | the worlds; sshd only with the feature `real-servers` |
+//! | `bad_input` | a test per row of what bad input gets |
+
+mod bad_input;
+mod embedded;
+#[cfg(feature = "real-servers")]
+mod openssh;
+mod promises;
+mod world;
