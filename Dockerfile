@@ -4,8 +4,8 @@
 #   docker run --rm --volume $(pwd):/lambda lambda-packager package
 #   docker run --rm --volume $(pwd):/lambda lambda-packager package ARCH=arm64
 #
-# NOT RUN: the machines on which this project is made have no Docker. `make package` itself was run there on Debian 12,
-# the system inside this image, and every package named below was installed there by apt.
+# NOT RUN: the machines on which this project is made have no Docker. `make package` was run there on Debian 12, the
+# system inside this image; of the packages for ARCH=arm64 only the names were looked up, and on an arm64 host nothing.
 #
 # Debian 12 because of its glibc: what is built against it asks for nothing newer than Amazon Linux 2023 has, and
 # `make package` checks that.
