@@ -54,10 +54,14 @@ fn rows(readme: &str) -> Vec<(&str, Vec<&str>)> {
     let lines = table.lines().filter(|line| line.starts_with('|')).skip(2);
     lines
         .map(|line| {
-            let mut cells = line.trim_matches('|').split(" | ");
-            let promise = cells.next().unwrap_or_default().trim();
-            let tests = cells.next_back().unwrap_or_default();
-            (promise, tests.split('`').skip(1).step_by(2).collect())
+            let (promise, tests) = line
+                .trim_matches('|')
+                .split_once(" | ")
+                .expect("a promise and its tests");
+            (
+                promise.trim(),
+                tests.split('`').skip(1).step_by(2).collect(),
+            )
         })
         .collect()
 }
@@ -71,7 +75,8 @@ fn functions(directory: &Path) -> BTreeSet<String> {
             let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
             paths.extend(entries.map(|entry| entry.expect("an entry").path()));
         } else if path.extension().is_some_and(|it| it == "rs") {
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
             names.extend(text.lines().filter_map(function));
         }
     }
