@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# all.sh: what has to hold before a change lands, beside the tests. REAL_SERVERS as for dev/scripts/test.sh.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+step() { printf '\n== %s (%d s so far)\n' "$*" "$SECONDS"; }
+
+step 'format'
+cargo fmt --all --check
+
+step 'the shape of the files'
+dev/checks/files.sh
+
+step 'the dependency graph'
+dev/checks/graph.sh
+
+step "lints"
+cargo clippy --quiet --workspace --all-targets --features "$REAL_SERVERS" -- -D warnings
+
+step 'documentation'
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --document-private-items
+
+step "the README's settings"
+cargo test --quiet -p s3-to-sftp --test readme
+
+step 'done'
