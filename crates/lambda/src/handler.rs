@@ -50,7 +50,8 @@ pub(crate) async fn handle(
             cause: Cause::Event(error),
         }])
     })?;
-    let mut invocation = deliverer.invocation(deadline(&context));
+    let (deadline, end) = deadline(&context);
+    let mut invocation = deliverer.invocation(deadline).ending_by(end);
     let answer = match event {
         Event::Test => {
             tracing::info!("acknowledged: S3's test event, which holds no object");
@@ -166,14 +167,19 @@ fn failure(errors: &[Error]) -> Failure {
     Failure { name, message }
 }
 
-/// When an invocation has to be over: before Lambda ends it, with a tenth of its time left to remove
-/// the temporary and to answer. At least a second, for a round trip or two and S3's delete; at most
-/// ten, which a server that is slow to remove a file may take.
-fn deadline(context: &Context) -> Instant {
+/// When the last file may be published, and when everything has to be over: before Lambda ends it. The
+/// first leaves a tenth of the time to remove the temporary, to delete the source, and to answer. At
+/// least a second, for a round trip or two and S3's delete; at most ten, which a server that is slow to
+/// remove a file may take. The second leaves half of that, for the answer alone.
+fn deadline(context: &Context) -> (Instant, Instant) {
     let left = context
         .deadline()
         .duration_since(SystemTime::now())
         .unwrap_or_default();
     let margin = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
-    Instant::now() + left.saturating_sub(margin)
+    let now = Instant::now();
+    (
+        now + left.saturating_sub(margin),
+        now + left.saturating_sub(margin / 2),
+    )
 }

@@ -37,8 +37,10 @@ pub(crate) struct Delivery<'a> {
     pub(crate) after: AfterDelivery,
     /// Who delivers: retries of one delivery have the same owner, twins have not.
     pub(crate) owner: &'a str,
-    /// When everything has to be over.
+    /// When it has to be published, or is given up.
     pub(crate) deadline: Instant,
+    /// When what follows that has to be over: removing the temporary, deleting the source.
+    pub(crate) end: Instant,
 }
 
 /// Why an attempt ended without a published file.
@@ -169,11 +171,11 @@ impl Delivery<'_> {
         let (published, size) = match timeout_at(self.deadline, publishing).await {
             Ok(Ok(published)) => published,
             Ok(Err(stop)) => {
-                temporary.discard().await;
+                temporary.discard(self.end).await;
                 return Err(stop);
             }
             Err(_) => {
-                temporary.discard().await;
+                temporary.discard(self.end).await;
                 return Err(Cause::Deadline.into());
             }
         };
@@ -239,13 +241,13 @@ impl Delivery<'_> {
         );
         let disposal = match self.after {
             AfterDelivery::Keep => Disposal::Kept,
-            AfterDelivery::Delete => match self.s3.delete(&version).await {
+            AfterDelivery::Delete => match self.delete(&version).await {
                 Ok(disposal) => disposal,
-                Err(error) => {
+                Err(cause) => {
                     let error = Error {
                         stage: Stage::Dispose,
                         object: Some(object.clone()),
-                        cause: error.into(),
+                        cause,
                     };
                     tracing::error!(
                         object = %object,
@@ -267,6 +269,15 @@ impl Delivery<'_> {
             Disposal::Kept | Disposal::NotDeleted => {}
         }
         Outcome::Delivered(Box::new(receipt), disposal)
+    }
+
+    /// Deletes the source. An S3 that takes too long must not fail an invocation whose file is
+    /// delivered: Lambda would have it sent again.
+    async fn delete(&self, version: &ObjectVersion) -> Result<Disposal, Cause> {
+        timeout_at(self.end, self.s3.delete(version))
+            .await
+            .map_err(|_| Cause::Deadline)?
+            .map_err(Cause::from)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::Cause;
 use crate::receipt::SizeCheck;
@@ -23,7 +23,7 @@ const LATE_SIZE: [Duration; 3] = [
     Duration::from_secs(3),
 ];
 
-/// How long the removal of a temporary may take when a delivery has failed already.
+/// How long the removal of a temporary may take at most when a delivery has failed already.
 const DISCARD: Duration = Duration::from_secs(5);
 
 /// A file under a name that only this delivery uses.
@@ -162,15 +162,16 @@ impl<'a> Temporary<'a> {
         }
     }
 
-    /// Removes the temporary of a delivery that failed. What cannot be removed is said in the log.
-    pub(crate) async fn discard(self) {
+    /// Removes the temporary of a delivery that failed, if that does not take beyond `end`. What
+    /// cannot be removed is said in the log.
+    pub(crate) async fn discard(self, end: Instant) {
         let name = &self.name.full;
         // Closed already where the verification has failed: that answer does not matter.
         let (close, remove) = (
             self.session.close(self.upload.handle()),
             self.session.remove(name),
         );
-        let removed = timeout(DISCARD, async {
+        let removed = timeout_at(end.min(Instant::now() + DISCARD), async {
             _ = close.await;
             remove.await
         });

@@ -1,5 +1,7 @@
 //! One invocation: the records of an event, one after the other, over one connection.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::delivery::{AfterDelivery, Delivery};
@@ -23,8 +25,13 @@ pub struct Deliverer {
 pub struct Invocation<'a> {
     deliverer: &'a Deliverer,
     deadline: Instant,
+    end: Instant,
     link: Link,
 }
+
+/// How long removing a temporary or deleting a source may take beyond the deadline, where nobody
+/// says when the end is.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Deliverer {
     /// Delivers from `s3` by `settings`.
@@ -41,17 +48,24 @@ impl Deliverer {
         &self.settings
     }
 
-    /// Begins an invocation that has to be over at `deadline`.
+    /// Begins an invocation that publishes nothing after `deadline`.
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
         Invocation {
             deliverer: self,
             deadline,
+            end: deadline + GRACE,
             link: Link::default(),
         }
     }
 }
 
 impl Invocation<'_> {
+    /// Sets when it has to be over, the removal of temporaries and the deletes included.
+    #[must_use]
+    pub fn ending_by(self, end: Instant) -> Self {
+        Self { end, ..self }
+    }
+
     /// Deals with one record. `owner` is who delivers: a message's id and receive count, or the
     /// request's id, which its retries keep; see [`crate::remote_path::tag`].
     ///
@@ -65,6 +79,7 @@ impl Invocation<'_> {
                     after: self.deliverer.after,
                     owner,
                     deadline: self.deadline,
+                    end: self.end,
                 };
                 delivery.run(&job.name, &mut self.link).await
             }

@@ -22,7 +22,8 @@ use super::stream::{Cut, cuttable};
 /// How we introduce ourselves: RFC 4253 section 4.2.
 const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
 
-/// How long a graceful end may take before the connection is cut.
+/// How long a graceful end may take before the connection is cut, and a cut before it is left to the
+/// runtime: russh's task then has only a dead socket to find.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where to, as whom, and how patiently.
@@ -136,7 +137,9 @@ impl Connection {
     /// Cuts the connection and waits until its task has ended: nothing of it is sent any more.
     pub async fn cut(self) {
         self.cut.0.cut();
-        self.cut.0.wait().await;
+        if timeout(GOODBYE, self.cut.0.wait()).await.is_err() {
+            tracing::warn!(address = %self.address, "the connection's task has not ended after a cut");
+        }
     }
 
     /// Ends the connection. With requests outstanding it is cut, or the server might still carry

@@ -1,0 +1,21 @@
+//! The very process that Lambda starts, under the Runtime API, between an S3 and an SFTP server.
+//!
+//! `BOOTSTRAP` names another executable than the one that cargo has just built.
+//!
+//! # Layout
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `notifications` | events from S3 itself |
+//! | `queue` | batches from SQS |
+//! | `time` | the deadline, and that nothing outlives an invocation |
+//! | `logs` | the lines' form, and what is never in them |
+//! | `bad_input` | the rows of the bad-input table that the process answers, and the errors' names |
+//! | `world` | the servers and the process |
+
+mod bad_input;
+mod logs;
+mod notifications;
+mod queue;
+mod time;
+mod world;

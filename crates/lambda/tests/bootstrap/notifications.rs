@@ -1,0 +1,179 @@
+//! Events from S3 itself.
+
+use serde_json::{Value, json};
+use testkit::event;
+use testkit::payload;
+use testkit::runtime_api::Invocation;
+use testkit::sftp::{Action, Operation, Request, status};
+
+use crate::world::{BUCKET, World, notification};
+
+/// A server that lets nobody open a file of this name, whatever its temporary is called.
+fn refuse_to_open(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
+    move |request| {
+        let path = request.path.as_deref().unwrap_or_default();
+        if request.operation == Operation::Open && path.contains(name) {
+            Action::refuse(status::PERMISSION_DENIED)
+        } else {
+            Action::Pass
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_is_delivered_and_its_source_is_deleted() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    let key = "in/red flower+é.csv";
+    let stored = world.upload(key, payload::ramp(300_000));
+    let event = notification(std::slice::from_ref(&stored));
+    assert_eq!(
+        event["Records"][0]["s3"]["object"]["key"], "in/red+flower%2B%C3%A9.csv",
+        "the event is encoded as S3 does"
+    );
+
+    let outcome = world.api.invoke(event).await;
+
+    let mut answer = outcome.response().clone();
+    let seconds = answer["receipts"][0]["seconds"].take();
+    assert!(seconds.as_f64().is_some_and(|it| it < 30.0), "{seconds}");
+    let receipt = json!({
+        "bucket": BUCKET,
+        "key": key,
+        "etag": stored.etag,
+        "bytes": 300_000,
+        "server": format!("127.0.0.1:{}", world.sftp.port()),
+        "host_key": world.sftp.fingerprint(),
+        "remote_path": key,
+        "published": "posix-rename",
+        "size": "equal",
+        "seconds": null,
+    });
+    assert_eq!(
+        answer,
+        json!({ "delivered": 1, "gone": 0, "skipped": 0, "receipts": [receipt] })
+    );
+    assert!(world.file(key) == payload::ramp(300_000), "byte by byte");
+    world.assert_tree(&["in", key]);
+    assert!(!world.has_source(key));
+
+    // The log holds the same receipt, for the answer of a direct trigger is read by nobody.
+    let line = bootstrap
+        .wait_for_line(|line| line.contains("\"receipt\""))
+        .await;
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    let logged: Value =
+        serde_json::from_str(line["receipt"].as_str().expect("text")).expect("JSON in it");
+    assert_eq!(logged, outcome.response()["receipts"][0]);
+}
+
+#[tokio::test]
+async fn one_process_serves_one_invocation_after_the_other() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    for (number, key) in (1..).zip(["one", "two", "three"]) {
+        let event = world.uploaded(key, key);
+        assert_eq!(world.api.invoke(event).await.response()["delivered"], 1);
+        assert_eq!(world.file(key), key.as_bytes());
+        assert!(!world.has_source(key));
+        assert_eq!(world.sftp.connections(), number);
+    }
+    assert!(bootstrap.peak_memory() > 0, "it is still that process");
+}
+
+#[tokio::test]
+async fn a_client_says_who_it_is() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    world.api.invoke(world.uploaded("a", "1")).await;
+    let expected = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
+    assert_eq!(world.sftp.identifications(), [expected]);
+}
+
+#[tokio::test]
+async fn a_zero_byte_file_is_delivered() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let outcome = world.api.invoke(world.uploaded("done.flag", "")).await;
+    assert_eq!(outcome.response()["receipts"][0]["bytes"], 0);
+    assert_eq!(world.file("done.flag"), b"");
+    assert!(!world.has_source("done.flag"));
+}
+
+#[tokio::test]
+async fn records_of_one_event_do_not_depend_on_one_another() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    world.sftp.hook(refuse_to_open("two"));
+    let objects = ["one", "two", "three"].map(|key| world.upload(key, key));
+    let invocation = Invocation::new(notification(&objects));
+
+    let outcome = world.api.run(&invocation).await;
+    let (error_type, message) = outcome.error();
+    assert_eq!(error_type, "PermissionDenied");
+    assert!(message.contains("s3://inbox/two"), "{message}");
+    assert!(!message.contains("s3://inbox/one"), "{message}");
+    world.assert_tree(&["one", "three"]);
+    let left = ["one", "two", "three"].map(|key| world.has_source(key));
+    assert_eq!(left, [false, true, false]);
+
+    // Lambda tries again, with the same event and the same request id.
+    world.sftp.clear_hooks();
+    let again = world.api.run(&invocation).await;
+    let answer = again.response();
+    assert_eq!(
+        (&answer["delivered"], &answer["gone"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(answer["receipts"][0]["key"], "two");
+    assert_eq!(world.file("two"), b"two");
+    assert!(!world.has_source("two"));
+    world.assert_tree(&["one", "three", "two"]);
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_is_a_success_and_nothing_is_written() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let event = world.uploaded("a", "1");
+    world.s3.delete(BUCKET, "a");
+    let outcome = world.api.invoke(event).await;
+    let expected = json!({ "delivered": 0, "gone": 1, "skipped": 0, "receipts": [] });
+    assert_eq!(outcome.response(), &expected);
+    world.assert_tree(&[]);
+    assert_eq!(world.sftp.requests_of(Operation::Open), []);
+}
+
+#[tokio::test]
+async fn removals_and_folder_markers_are_skipped_with_a_line_that_says_so() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    let removed = world.upload("removed", "1").named("ObjectRemoved:Delete");
+    let folder = world.upload("folder/", "");
+    let outcome = world.api.invoke(notification(&[removed, folder])).await;
+    let expected = json!({ "delivered": 0, "gone": 0, "skipped": 2, "receipts": [] });
+    assert_eq!(outcome.response(), &expected);
+    for (object, why) in [
+        ("s3://inbox/removed", "ObjectRemoved:Delete"),
+        ("s3://inbox/folder/", "folder marker"),
+    ] {
+        bootstrap
+            .wait_for_line(move |line| line.contains(object) && line.contains(why))
+            .await;
+    }
+    assert!(world.has_source("removed") && world.has_source("folder/"));
+    assert_eq!(world.sftp.connections(), 0);
+}
+
+#[tokio::test]
+async fn s3s_test_event_is_acknowledged() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    let outcome = world.api.invoke(event::test_event(BUCKET)).await;
+    assert_eq!(outcome.response(), &Value::Null);
+    bootstrap
+        .wait_for_line(|line| line.contains("acknowledged"))
+        .await;
+    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(world.s3.requests(), []);
+}

@@ -1,0 +1,117 @@
+//! The servers, the Runtime API, and the process between them.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use testkit::event::{self, ObjectRef};
+use testkit::runtime_api::{Bootstrap, RuntimeApi};
+use testkit::s3::S3Server;
+use testkit::sftp::SftpServer;
+
+pub(crate) const BUCKET: &str = "inbox";
+
+/// Longer than anything here takes on a slow machine.
+const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) s3: S3Server,
+    pub(crate) sftp: SftpServer,
+    pub(crate) api: RuntimeApi,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(SftpServer::start().await).await
+    }
+
+    pub(crate) async fn with(sftp: SftpServer) -> Self {
+        let s3 = S3Server::start().await;
+        s3.create_bucket(BUCKET);
+        Self {
+            s3,
+            sftp,
+            api: RuntimeApi::start().await,
+        }
+    }
+
+    /// Starts the function. `extra` wins over what a working one has; an empty value is as good as none.
+    pub(crate) fn start(&self, extra: &[(&str, &str)]) -> Bootstrap {
+        let account = self.sftp.account();
+        let mut env = self.s3.env();
+        let ours = [
+            ("SSH_HOST", account.host),
+            ("SSH_PORT", account.port.to_string()),
+            ("SSH_USERNAME", account.username),
+            ("SSH_PASSWORD", account.password.unwrap_or_default()),
+            ("SSH_HOST_KEY", account.host_key),
+        ];
+        env.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        env.extend(extra.iter().map(owned));
+        Bootstrap::spawn(executable(), &self.api, env)
+    }
+
+    /// Stores an object; what its notification says of it.
+    pub(crate) fn upload(&self, key: &str, body: impl Into<Vec<u8>>) -> ObjectRef {
+        ObjectRef::stored(key, &self.s3.put(BUCKET, key, body.into()))
+    }
+
+    /// Stores an object, and notifies of it.
+    pub(crate) fn uploaded(&self, key: &str, body: impl Into<Vec<u8>>) -> Value {
+        notification(&[self.upload(key, body)])
+    }
+
+    pub(crate) fn has_source(&self, key: &str) -> bool {
+        self.s3.exists(BUCKET, key)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        let path = self.sftp.home().join(name);
+        fs::read(path).unwrap_or_else(|error| panic!("{name}: {error}; there is {:?}", self.tree()))
+    }
+
+    /// Every file and directory on the server, relative to the login directory.
+    pub(crate) fn tree(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        walk(self.sftp.home(), Path::new(""), &mut names);
+        names
+    }
+
+    pub(crate) fn assert_tree(&self, expected: &[&str]) {
+        let expected: BTreeSet<String> = expected.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(self.tree(), expected);
+    }
+}
+
+fn walk(home: &Path, directory: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(home.join(directory)).expect("a directory of the server") {
+        let entry = entry.expect("a readable entry");
+        let path = directory.join(entry.file_name());
+        if entry.file_type().expect("a known type").is_dir() {
+            walk(home, &path, names);
+        }
+        names.insert(path.to_string_lossy().into_owned());
+    }
+}
+
+/// What S3 tells about objects in the bucket.
+pub(crate) fn notification(objects: &[ObjectRef]) -> Value {
+    event::notification(BUCKET, objects)
+}
+
+/// Waits for something that happens without a signal to wait for.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < SOON, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) fn executable() -> PathBuf {
+    env::var_os("BOOTSTRAP").map_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into(), PathBuf::from)
+}
