@@ -210,14 +210,24 @@ impl transfer::Destination for Temporary<'_> {
         self.upload
             .write(bytes)
             .await
-            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+            .map_err(|error| write_failed(&self.name.full, error))
     }
 
     async fn drain(&mut self) -> Result<(), Cause> {
         self.upload
             .drain()
             .await
-            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+            .map_err(|error| write_failed(&self.name.full, error))
+    }
+}
+
+fn write_failed(name: &str, error: sftp::Error) -> Cause {
+    match error {
+        sftp::Error::CutShort { sent, stored } => Cause::Size {
+            expected: sent,
+            found: stored,
+        },
+        error => Cause::sftp(format!("WRITE to {name}"))(error),
     }
 }
 

@@ -23,6 +23,25 @@ async fn a_server_that_stores_less_than_it_acknowledges() {
     );
 }
 
+/// It stores 32 KiB of each write, and the last one is short: the size is right, and the file has holes.
+#[tokio::test]
+async fn a_server_that_stores_the_beginning_of_each_write_and_the_right_size() {
+    const KEPT: usize = 32 * 1024;
+    let (world, server) = world().await;
+    server.hook(|request| match request.operation {
+        Operation::Write if request.len > KEPT => Action::Keep(KEPT),
+        _ => Action::Pass,
+    });
+    for writes in [1, 3] {
+        let size = writes * sftp::extensions::MAX_WRITE_LENGTH as usize + 1000;
+        world.put("f", payload::ramp(size));
+        let outcome = world.deliver("f").await;
+        assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+        assert_eq!(world.file("f"), payload::ramp(size), "{writes} and a bit");
+    }
+    world.assert_only(&["f"]);
+}
+
 #[tokio::test]
 async fn a_server_that_takes_the_file_away_at_close() {
     let (world, server) = world().await;
