@@ -195,12 +195,12 @@ impl Delivery<'_> {
     }
 
     /// Moves the bytes, verifies, looks once more, and renames.
-    async fn publish(
+    async fn publish<'a>(
         &self,
         version: &ObjectVersion,
         body: &mut Body,
-        temporary: &mut Temporary<'_>,
-        aside: &str,
+        temporary: &mut Temporary<'a>,
+        aside: &'a str,
         stage: &mut Stage,
     ) -> Result<(Published, SizeCheck), Stop> {
         *stage = Stage::Transfer;

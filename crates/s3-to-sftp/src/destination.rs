@@ -33,6 +33,11 @@ pub(crate) struct Temporary<'a> {
     path: &'a RemotePath,
     name: &'a TemporaryPath,
     upload: Upload<'a>,
+    /// A closed handle is the server's to give to another file: it is not closed twice.
+    is_closed: bool,
+    /// Where the old file lies from the moment that it may have been moved aside until another one
+    /// has its name.
+    old_file: Option<&'a str>,
 }
 
 /// What the verification found.
@@ -99,6 +104,8 @@ impl<'a> Temporary<'a> {
             path,
             name,
             upload,
+            is_closed: false,
+            old_file: None,
         })
     }
 
@@ -112,6 +119,7 @@ impl<'a> Temporary<'a> {
         let fsync = session.has_fsync().then(|| session.fsync(handle));
         let fstat = session.fstat(handle);
         let close = session.close(handle);
+        self.is_closed = true;
         let stat = session.stat(name);
         let final_stat = session.stat(self.path.full());
 
@@ -162,26 +170,35 @@ impl<'a> Temporary<'a> {
         }
     }
 
-    /// Removes the temporary of a delivery that failed, if that does not take beyond `end`. What
-    /// cannot be removed is said in the log.
+    /// Takes back what a delivery that failed has done: the temporary is removed, and an old file that
+    /// was moved aside gets its name back, if that does not take beyond `end`. What cannot be taken
+    /// back is said in the log.
     pub(crate) async fn discard(self, end: Instant) {
         let name = &self.name.full;
-        // Closed already where the verification has failed: that answer does not matter.
-        let (close, remove) = (
-            self.session.close(self.upload.handle()),
-            self.session.remove(name),
-        );
-        let removed = timeout_at(end.min(Instant::now() + DISCARD), async {
-            _ = close.await;
-            remove.await
+        // In the order in which the server has to do it: all are queued before the first is awaited.
+        let close = (!self.is_closed).then(|| self.session.close(self.upload.handle()));
+        let remove = self.session.remove(name);
+        let taken_back = timeout_at(end.min(Instant::now() + DISCARD), async {
+            if let Some(close) = close {
+                // The file is not wanted: what became of it does not matter.
+                _ = close.await;
+            }
+            let removed = remove.await;
+            self.move_back().await;
+            removed
         });
-        match removed.await {
+        match taken_back.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if error.is(StatusCode::NO_SUCH_FILE) => {}
             Ok(Err(error)) => {
                 tracing::warn!(name, %error, "a temporary file is left on the server")
             }
-            Err(_) => tracing::warn!(name, "a temporary file may be left on the server"),
+            Err(_) => {
+                tracing::warn!(name, "a temporary file may be left on the server");
+                if let Some(aside) = self.old_file {
+                    self.complain_of_old_file(aside, &"no answer in time");
+                }
+            }
         }
     }
 }
@@ -193,14 +210,24 @@ impl transfer::Destination for Temporary<'_> {
         self.upload
             .write(bytes)
             .await
-            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+            .map_err(|error| write_failed(&self.name.full, error))
     }
 
     async fn drain(&mut self) -> Result<(), Cause> {
         self.upload
             .drain()
             .await
-            .map_err(Cause::sftp(format!("WRITE to {}", self.name.full)))
+            .map_err(|error| write_failed(&self.name.full, error))
+    }
+}
+
+fn write_failed(name: &str, error: sftp::Error) -> Cause {
+    match error {
+        sftp::Error::CutShort { sent, stored } => Cause::Size {
+            expected: sent,
+            found: stored,
+        },
+        error => Cause::sftp(format!("WRITE to {name}"))(error),
     }
 }
 

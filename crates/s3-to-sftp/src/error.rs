@@ -279,7 +279,7 @@ impl Cause {
                     _ => "SftpFailure",
                 },
                 sftp::Error::Stalled(_) => "ServerSilent",
-                sftp::Error::Protocol(_) => "SftpProtocol",
+                sftp::Error::Protocol(_) | sftp::Error::CutShort { .. } => "SftpProtocol",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },
             Self::NoDirectory(_) => "DirectoryMissing",

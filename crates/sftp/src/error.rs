@@ -25,6 +25,15 @@ pub enum Error {
     /// Requests were outstanding and nothing was answered for this long.
     #[error("the server answered nothing for {} s", .0.as_secs())]
     Stalled(Duration),
+    /// The server acknowledged a write and stored less of it. What follows on this session is written
+    /// in the draft's length, which every server stores.
+    #[error("the server acknowledged {sent} bytes and stored {stored}")]
+    CutShort {
+        /// Bytes that were written.
+        sent: u64,
+        /// Bytes that are there.
+        stored: u64,
+    },
     /// The server does not speak SFTP version 3 as we know it. The session is over.
     #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
     Protocol(String),

@@ -126,6 +126,11 @@ impl Session {
         }
     }
 
+    /// From now on the draft's limits hold: the server's own have turned out to be untrue.
+    pub(crate) async fn forget_limits(&self) {
+        *self.limits.lock().await = Asked::Known(Limits::default());
+    }
+
     /// Requests that are not answered yet.
     pub fn outstanding(&self) -> usize {
         self.pending.len()

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::error::Result;
-use crate::packet::Handle;
+use crate::error::{Error, Result};
+use crate::extensions::DEFAULT_WRITE_LENGTH;
+use crate::packet::{Attributes, Handle};
 use crate::reply::Reply;
 use crate::session::Session;
 
@@ -30,6 +31,8 @@ pub struct Upload<'a> {
     acknowledged: u64,
     in_flight: VecDeque<(usize, Reply<()>)>,
     in_flight_bytes: usize,
+    /// What the file's length has to be behind the first write, where that is a large one.
+    first_large: Option<(u64, Reply<Attributes>)>,
     /// Pieces that do not fill a write yet.
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
@@ -48,6 +51,7 @@ impl<'a> Upload<'a> {
             acknowledged: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            first_large: None,
             gathered: Vec::new(),
             gathered_bytes: 0,
         }
@@ -113,6 +117,10 @@ impl<'a> Upload<'a> {
         let reply = self.session.write(&self.handle, self.offset, pieces);
         self.in_flight.push_back((length, reply));
         self.in_flight_bytes += length;
+        if self.offset == 0 && length > DEFAULT_WRITE_LENGTH as usize {
+            // Before the next write makes the file longer, and hides a hole behind this one.
+            self.first_large = Some((length as u64, self.session.fstat(&self.handle)));
+        }
         self.offset += length as u64;
         Ok(())
     }
@@ -128,6 +136,28 @@ impl<'a> Upload<'a> {
         self.in_flight_bytes -= length;
         answer?;
         self.acknowledged += length as u64;
-        Ok(())
+        self.check_first_large().await
+    }
+
+    /// Some servers store 32 KiB of a larger write and say OK (rclone#6404, Win32-OpenSSH#1395): holes,
+    /// in a file whose length is right wherever its last write is short.
+    async fn check_first_large(&mut self) -> Result<()> {
+        let Some((sent, told)) = &mut self.first_large else {
+            return Ok(());
+        };
+        let sent = *sent;
+        let told = told.await;
+        self.first_large = None;
+        match told {
+            Ok(Attributes {
+                size: Some(stored), ..
+            }) if stored < sent => {
+                self.session.forget_limits().await;
+                Err(Error::CutShort { sent, stored })
+            }
+            // A server that does not tell has every write acknowledged, and that is all.
+            Ok(_) | Err(Error::Status(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::{Temporary, Verified, answered};
 use crate::error::Cause;
 use crate::receipt::Published;
 
-impl Temporary<'_> {
+impl<'a> Temporary<'a> {
     /// Renames the temporary to the final name, over whatever file is there.
     ///
     /// Done is: the RENAME was answered OK. Where its answer is lost the delivery has failed, and its
@@ -15,9 +15,9 @@ impl Temporary<'_> {
     /// `aside` is a name of this delivery's own, for the old file where the server cannot rename
     /// over it.
     pub(crate) async fn publish(
-        &self,
+        &mut self,
         verified: &Verified,
-        aside: &str,
+        aside: &'a str,
     ) -> Result<Published, Cause> {
         let (from, to) = (self.name.full.as_str(), self.path.full());
         if verified.final_file.is_some_and(|file| file.is_directory()) {
@@ -45,28 +45,63 @@ impl Temporary<'_> {
         }
     }
 
-    /// Moves the old file aside, renames, and removes the old one; rolled back where that fails.
-    async fn move_aside(&self, from: &str, to: &str, aside: &str) -> Result<Published, Cause> {
-        match self.session.rename(to, aside).await {
-            Ok(()) => {}
-            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
-                return Err(Cause::Overtaken(to.to_owned()));
+    /// Moves the old file aside, renames, and removes the old one. Where that fails, or is given up
+    /// half way, [`Self::discard`] moves the old file back.
+    async fn move_aside(
+        &mut self,
+        from: &str,
+        to: &str,
+        aside: &'a str,
+    ) -> Result<Published, Cause> {
+        self.old_file = Some(aside);
+        if let Err(error) = self.session.rename(to, aside).await {
+            if error.status().is_some() {
+                self.old_file = None;
             }
-            Err(error) => return Err(Cause::sftp(format!("RENAME of {to} to {aside}"))(error)),
+            return Err(if error.is(StatusCode::NO_SUCH_FILE) {
+                Cause::Overtaken(to.to_owned())
+            } else {
+                Cause::sftp(format!("RENAME of {to} to {aside}"))(error)
+            });
         }
-        if let Err(error) = self.session.rename(from, to).await {
-            if let Err(error) = self.session.rename(aside, to).await {
-                tracing::error!(
-                    aside, to, %error,
-                    "the old file was moved aside and cannot be moved back; rename it by hand"
-                );
-            }
-            return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(error));
-        }
+        self.session
+            .rename(from, to)
+            .await
+            .map_err(Cause::sftp(format!("RENAME of {from} to {to}")))?;
+        self.old_file = None;
         if let Err(error) = self.session.remove(aside).await {
             tracing::warn!(name = aside, %error, "the replaced file is left on the server");
         }
         Ok(Published::MovedAside)
+    }
+
+    /// Gives an old file that was moved aside its name back, unless another file has it by now: ours,
+    /// where only the answer was lost, or somebody else's.
+    pub(super) async fn move_back(&self) {
+        let Some(aside) = self.old_file else { return };
+        let to = self.path.full();
+        let moved = match self.session.stat(to).await {
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
+                self.session.rename(aside, to).await
+            }
+            Ok(_) => {
+                tracing::warn!(name = aside, "the replaced file may be left on the server");
+                return;
+            }
+            Err(error) => Err(error),
+        };
+        match moved {
+            Ok(()) => {}
+            Err(error) => self.complain_of_old_file(aside, &error),
+        }
+    }
+
+    pub(super) fn complain_of_old_file(&self, aside: &str, error: &dyn std::fmt::Display) {
+        tracing::error!(
+            aside, to = self.path.full(), %error,
+            "the old file was moved aside and may not be back; where nothing has its name, rename it \
+             by hand"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use testkit::payload;
 use testkit::sftp::{Action, Operation, SftpServer, every, flags, status};
 
 use super::{failure, with, world};
+use crate::world::{World, job};
 
 /// A write that is acknowledged and not stored: the size tells.
 #[tokio::test]
@@ -20,6 +21,25 @@ async fn a_server_that_stores_less_than_it_acknowledges() {
         2,
         "begun anew once, then refused"
     );
+}
+
+/// It stores 32 KiB of each write, and the last one is short: the size is right, and the file has holes.
+#[tokio::test]
+async fn a_server_that_stores_the_beginning_of_each_write_and_the_right_size() {
+    const KEPT: usize = 32 * 1024;
+    let (world, server) = world().await;
+    server.hook(|request| match request.operation {
+        Operation::Write if request.len > KEPT => Action::Keep(KEPT),
+        _ => Action::Pass,
+    });
+    for writes in [1, 3] {
+        let size = writes * sftp::extensions::MAX_WRITE_LENGTH as usize + 1000;
+        world.put("f", payload::ramp(size));
+        let outcome = world.deliver("f").await;
+        assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+        assert_eq!(world.file("f"), payload::ramp(size), "{writes} and a bit");
+    }
+    world.assert_only(&["f"]);
 }
 
 #[tokio::test]
@@ -81,6 +101,39 @@ async fn a_rename_that_fails_half_way_is_rolled_back() {
     assert_eq!(world.file("f"), b"yesterday's");
     assert!(world.has_source("f"));
     world.assert_only(&["f"]);
+}
+
+/// The time is over when the old file is aside and the new one has not its name yet.
+#[tokio::test]
+async fn a_rename_that_the_deadline_ends_half_way_is_rolled_back() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    server.hook(testkit::sftp::nth(Operation::Rename, 3, || Action::Drop));
+    let deliverer = world.deliverer(&[]);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(2);
+    let mut invocation = deliverer.invocation(deadline);
+    let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
+    invocation.finish().await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "DeadlineReached", "{}", error.report());
+    assert_eq!(world.file("f"), b"yesterday's");
+    assert!(world.has_source("f"));
+    world.assert_only(&["f"]);
+}
+
+/// A handle that is closed may be another file's by now.
+#[tokio::test]
+async fn a_handle_is_closed_once() {
+    let (world, server) = world().await;
+    server.hook(every(Operation::PosixRename, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    failure(&world, &[]).await;
+    assert_eq!(server.requests_of(Operation::Close).len(), 1);
 }
 
 /// ProFTPD's default: a name that exists is not opened, not even one's own.
