@@ -9,12 +9,14 @@
 //! | [`event`] | notifications as S3 sends them |
 //! | [`s3`] | an S3 in memory |
 //! | [`sftp`] | an SFTP server in this process |
+//! | [`proxy`] | the network between: delay, stall, cut |
 //! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
 //! | [`servers`] | real servers: sshd, sftp-server, MiniStack |
 
 pub mod account;
 pub mod event;
 pub mod payload;
+pub mod proxy;
 pub mod runtime_api;
 pub mod s3;
 pub mod servers;

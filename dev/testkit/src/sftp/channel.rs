@@ -150,14 +150,13 @@ impl SftpChannel {
 /// connection, and a busy file would seem to be a dead network. The clients' own windows bound what piles up.
 async fn pump(mut reader: ChannelReadHalf, sender: mpsc::UnboundedSender<Bytes>) {
     while let Some(message) = reader.wait().await {
-        match message {
-            ChannelMsg::Data { data } => {
-                if sender.send(data).is_err() {
-                    break;
-                }
-            }
-            ChannelMsg::Eof | ChannelMsg::Close => break,
-            _ => {}
+        let over = match message {
+            ChannelMsg::Data { data } => sender.send(data).is_err(),
+            ChannelMsg::Eof | ChannelMsg::Close => true,
+            _ => false,
+        };
+        if over {
+            break;
         }
     }
 }

@@ -1,15 +1,12 @@
-//! The running server: a thread of its own, so that a test's paused clock does not stop it, and so that nothing of it
-//! is left once it is dropped.
+//! The running server, and what tests ask it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
 use russh::server::{Config, run_stream};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::builder::Builder;
 use super::hook::Action;
@@ -18,9 +15,7 @@ use super::request::{Operation, Request};
 use super::session::{Connection, Rules};
 use super::socket::Socket;
 use crate::account::Account;
-
-/// How long a hook that blocks may keep a dropped server's thread.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::servers::thread::ServerThread;
 
 /// An SFTP server in this process, on a free port of loopback, until it is dropped.
 pub struct SftpServer {
@@ -28,9 +23,8 @@ pub struct SftpServer {
     facts: Facts,
     root: PathBuf,
     record: Arc<Record>,
-    stop: CancellationToken,
-    /// Disconnected when the thread has ended.
-    ended: mpsc::Receiver<()>,
+    /// Ended before the directory is removed: fields are dropped in order.
+    _thread: ServerThread,
     /// Removed with the server.
     _temporary: Option<TempDir>,
 }
@@ -168,41 +162,21 @@ impl SftpServer {
             .port();
 
         let root = rules.root.disk().to_owned();
-        let stop = CancellationToken::new();
-        let (alive, ended) = mpsc::channel();
-        let (thread_record, thread_stop) = (Arc::clone(&record), stop.clone());
-        std::thread::Builder::new()
-            .name("sftp-server".into())
-            .spawn(move || {
-                // Dropped when the thread is done, and with it the other side's wait.
-                let _alive: mpsc::Sender<()> = alive;
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime can be made");
-                let accept = accept(listener, Arc::new(config), Arc::new(rules), thread_record);
-                runtime.block_on(thread_stop.run_until_cancelled(accept));
-                // All tasks are dropped here; a hook that still blocks is left alone.
-                runtime.shutdown_background();
-            })
-            .expect("a thread can be started");
+        let accept = accept(
+            listener,
+            Arc::new(config),
+            Arc::new(rules),
+            Arc::clone(&record),
+        );
+        let thread = ServerThread::start("sftp-server", accept);
         Self {
             account,
             facts,
             root,
             record,
-            stop,
-            ended,
+            _thread: thread,
             _temporary: temporary,
         }
-    }
-}
-
-impl Drop for SftpServer {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        // An error is the thread's end, or that it takes too long: then nothing can be done about it.
-        self.ended.recv_timeout(PATIENCE).ok();
     }
 }
 

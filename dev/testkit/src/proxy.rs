@@ -1,0 +1,247 @@
+//! The network between a client and a server: a TCP proxy that delays, stalls and cuts.
+//!
+//! A delay holds every chunk for half the round trip in each direction, with an unbounded queue, so that bandwidth is not
+//! limited by it: what a long line does, and what shows how much a client keeps in flight.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::servers::thread::ServerThread;
+
+/// As much as one read of the kernel brings.
+const CHUNK: usize = 256 * 1024;
+
+/// A proxy on a free port of loopback, until it is dropped.
+pub struct Proxy {
+    port: u16,
+    line: Arc<Line>,
+    _thread: ServerThread,
+}
+
+/// What every connection obeys.
+struct Line {
+    /// Raised with each cut: whoever began under a smaller number ends.
+    cuts: watch::Sender<u64>,
+    stalled: watch::Sender<bool>,
+    /// Half of the round trip.
+    delay: watch::Sender<Duration>,
+    /// How many more bytes go from clients to the server before a cut.
+    left: AtomicU64,
+    sent: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl Proxy {
+    /// Starts a proxy to a port of loopback.
+    ///
+    /// # Panics
+    ///
+    /// When no port of loopback can be bound.
+    pub async fn start(target: u16) -> Self {
+        let listener =
+            StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of loopback can be bound");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be made non-blocking");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
+        let line = Arc::new(Line {
+            cuts: watch::Sender::new(0),
+            stalled: watch::Sender::new(false),
+            delay: watch::Sender::new(Duration::ZERO),
+            left: AtomicU64::new(u64::MAX),
+            sent: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        });
+        let thread = ServerThread::start(
+            "proxy",
+            accept(
+                listener,
+                (Ipv4Addr::LOCALHOST, target).into(),
+                Arc::clone(&line),
+            ),
+        );
+        Self {
+            port,
+            line,
+            _thread: thread,
+        }
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Cuts all connections by a reset. New ones are taken.
+    pub fn cut(&self) {
+        self.line.cut();
+    }
+
+    /// Cuts all connections once that many more bytes have gone from clients to the server, and only then. What goes
+    /// beyond them does not arrive.
+    pub fn cut_after(&self, bytes: u64) {
+        self.line.left.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Nothing arrives any more, in both directions, and no connection ends: a cable pulled out, a firewall that forgot.
+    pub fn stall(&self) {
+        self.line.stalled.send_replace(true);
+    }
+
+    /// Ends a stall: what was sent meanwhile arrives.
+    pub fn go_on(&self) {
+        self.line.stalled.send_replace(false);
+    }
+
+    /// The round trip from now on.
+    pub fn delay(&self, round_trip: Duration) {
+        self.line.delay.send_replace(round_trip / 2);
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> u64 {
+        self.line.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes clients have sent to the server.
+    pub fn bytes_sent(&self) -> u64 {
+        self.line.sent.load(Ordering::SeqCst)
+    }
+}
+
+impl Line {
+    fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Returns when nothing is stalled.
+    async fn flowing(&self) {
+        // An error is the proxy's end, and then this task's.
+        self.stalled
+            .subscribe()
+            .wait_for(|stalled| !stalled)
+            .await
+            .ok();
+    }
+
+    /// Takes up to `len` bytes from what may still pass.
+    fn pass(&self, len: usize) -> usize {
+        let wanted = len as u64;
+        let before = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                Some(if left == u64::MAX {
+                    left
+                } else {
+                    left.saturating_sub(wanted)
+                })
+            });
+        let passed = before.unwrap_or(u64::MAX).min(wanted);
+        self.sent.fetch_add(passed, Ordering::SeqCst);
+        if passed < wanted || self.left.load(Ordering::SeqCst) == 0 {
+            // The next connections are not meant.
+            self.left.store(u64::MAX, Ordering::SeqCst);
+            self.cut();
+        }
+        usize::try_from(passed).unwrap_or(len)
+    }
+}
+
+async fn accept(listener: StdListener, target: SocketAddr, line: Arc<Line>) {
+    let listener = TcpListener::from_std(listener).expect("a listening socket can be registered");
+    loop {
+        // An error of accept is one client's: it went away before it was taken.
+        let Ok((client, _)) = listener.accept().await else {
+            continue;
+        };
+        line.connections.fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(connect(client, target, Arc::clone(&line)));
+    }
+}
+
+async fn connect(mut client: TcpStream, target: SocketAddr, line: Arc<Line>) {
+    let mut cuts = line.cuts.subscribe();
+    // A server that is not there is seen as a connection that ends at once.
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        return;
+    };
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let cut = {
+        let (client_reader, client_writer) = client.split();
+        let (server_reader, server_writer) = server.split();
+        let up = carry(client_reader, server_writer, &line, true);
+        let down = carry(server_reader, client_writer, &line, false);
+        tokio::select! {
+            _ = cuts.changed() => true,
+            ((), ()) = async { tokio::join!(up, down) } => false,
+        }
+    };
+    if cut {
+        // A reset, not a farewell: what is queued in the kernel does not leave any more.
+        client.set_zero_linger().ok();
+        server.set_zero_linger().ok();
+    }
+}
+
+/// One direction: what was read waits for its time, and is written.
+async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up: bool) {
+    let (sender, mut queue) = mpsc::unbounded_channel::<(Instant, Bytes)>();
+    let give_out = async {
+        while let Some((at, bytes)) = queue.recv().await {
+            sleep_until(at).await;
+            line.flowing().await;
+            let len = if up {
+                line.pass(bytes.len())
+            } else {
+                bytes.len()
+            };
+            if writer.write_all(&bytes[..len]).await.is_err() {
+                return;
+            }
+        }
+        writer.shutdown().await.ok();
+    };
+    let take_in = async {
+        take_in(reader, sender, line).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = give_out => {}
+        () = take_in => {}
+    }
+}
+
+async fn take_in(
+    mut reader: ReadHalf<'_>,
+    sender: mpsc::UnboundedSender<(Instant, Bytes)>,
+    line: &Line,
+) {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(CHUNK);
+        // During a stall the kernel's buffers fill up, and then the sender's writes hang.
+        line.flowing().await;
+        match reader.read_buf(&mut buffer).await {
+            Ok(1..) => {
+                let at = Instant::now() + *line.delay.borrow();
+                if sender.send((at, buffer.split().freeze())).is_err() {
+                    return;
+                }
+            }
+            Ok(0) | Err(_) => return,
+        }
+    }
+}

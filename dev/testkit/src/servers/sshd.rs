@@ -1,0 +1,220 @@
+//! OpenSSH's server, with keys, configuration and data in a temporary directory.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use russh::keys::{HashAlg, PrivateKey};
+use tempfile::TempDir;
+
+use super::process::{Process, Waited};
+use super::{Missing, TRIES, find, free_port};
+use crate::account::Account;
+
+/// It takes milliseconds; more is a machine in trouble.
+const START: Duration = Duration::from_secs(20);
+
+/// A running `sshd`. The user is the one who runs the test: nobody else can be logged in without being root.
+pub struct Sshd {
+    account: Account,
+    fingerprint: String,
+    process: Process,
+    /// Removed with the server.
+    _directory: TempDir,
+}
+
+impl Sshd {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// When it is installed and does not start, with what it wrote.
+    pub async fn start() -> Result<Self, Missing> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with further lines of configuration, such as `MaxSessions 1`. They go first and so win.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    ///
+    /// # Panics
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn start_with(lines: &[&str]) -> Result<Self, Missing> {
+        let missing = Missing {
+            program: "sshd",
+            install: "apt-get install openssh-server",
+        };
+        // It insists on being started by its absolute path.
+        let program = find(
+            "sshd",
+            &["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"],
+        )
+        .ok_or(missing)?;
+        let directory = tempfile::Builder::new()
+            .prefix("sshd-")
+            .tempdir()
+            .expect("a temporary directory");
+        let keys = Keys::write(directory.path());
+        let home = directory.path().join("home");
+        fs::create_dir(&home).expect("a directory can be made in a new one");
+        let username = current_user();
+        if username == "root" {
+            // Where the part that has no privileges lives; made at boot by the package, which there is none of here.
+            fs::create_dir_all("/run/sshd").expect("root can make it");
+        }
+
+        for _ in 0..TRIES {
+            let port = free_port();
+            let config = directory.path().join("config");
+            fs::write(&config, configuration(directory.path(), port, lines))
+                .expect("a new file can be written");
+            let mut command = Command::new(&program);
+            command.args(["-D", "-e", "-f"]).arg(&config);
+            let process = Process::spawn(command).expect("sshd can be run");
+            let listening = process
+                .wait_for_line(START, |line| line.contains("Server listening on"))
+                .await;
+            match listening {
+                Ok(_) => {
+                    let account = Account {
+                        host: "127.0.0.1".into(),
+                        port,
+                        username,
+                        password: None,
+                        private_key: Some(keys.user),
+                        host_key: keys.host,
+                        // The login directory is the user's own: tests stay out of it.
+                        dir: Some(
+                            home.to_str()
+                                .expect("a temporary directory's name is text")
+                                .into(),
+                        ),
+                        home,
+                    };
+                    return Ok(Self {
+                        account,
+                        fingerprint: keys.fingerprint,
+                        process,
+                        _directory: directory,
+                    });
+                }
+                Err(Waited::Ended(_)) if process.logs().contains("Address already in use") => {}
+                Err(waited) => panic!("sshd did not start ({waited:?}):\n{}", process.logs()),
+            }
+        }
+        panic!("sshd found no free port in {TRIES} tries");
+    }
+
+    /// What a client needs to log in. `dir` is set: see [`Account::dir`].
+    pub fn account(&self) -> Account {
+        self.account.clone()
+    }
+
+    /// The directory where files are to land.
+    pub fn home(&self) -> &Path {
+        &self.account.home
+    }
+
+    /// The host key's fingerprint, `SHA256:…`.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// What it wrote, at level VERBOSE.
+    pub fn logs(&self) -> String {
+        self.process.logs()
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+struct Keys {
+    user: String,
+    host: String,
+    fingerprint: String,
+}
+
+impl Keys {
+    fn write(directory: &Path) -> Self {
+        let (host, user) = (generate(), generate());
+        let text = |key: &PrivateKey| {
+            key.to_openssh(LineEnding::LF)
+                .expect("a generated key has a text form")
+                .to_string()
+        };
+        let public = |key: &PrivateKey| {
+            key.public_key()
+                .to_openssh()
+                .expect("a generated key has a text form")
+        };
+        write_private(&directory.join("host"), &text(&host));
+        fs::write(directory.join("authorized_keys"), public(&user) + "\n")
+            .expect("a new file can be written");
+        Self {
+            user: text(&user),
+            host: public(&host),
+            fingerprint: host.public_key().fingerprint(HashAlg::Sha256).to_string(),
+        }
+    }
+}
+
+fn generate() -> PrivateKey {
+    PrivateKey::new(
+        KeypairData::Ed25519(Ed25519Keypair::from_seed(&rand::random())),
+        "testkit",
+    )
+    .expect("an ed25519 key of 32 bytes is a key")
+}
+
+/// OpenSSH refuses private keys that others may read.
+pub(crate) fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).expect("a new file can be written");
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("one's own file");
+}
+
+fn configuration(directory: &Path, port: u16, lines: &[&str]) -> String {
+    let path = |name: &str| -> PathBuf { directory.join(name) };
+    let mut config: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    // A second line for it is an error, where other keywords' are ignored.
+    if !lines.iter().any(|line| line.starts_with("Subsystem")) {
+        config += "Subsystem sftp internal-sftp\n";
+    }
+    config += &format!(
+        "Port {port}\n\
+         ListenAddress 127.0.0.1\n\
+         HostKey {}\n\
+         AuthorizedKeysFile {}\n\
+         StrictModes no\n\
+         UsePAM no\n\
+         PermitRootLogin yes\n\
+         PasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\n\
+         PidFile none\n\
+         LogLevel VERBOSE\n",
+        path("host").display(),
+        path("authorized_keys").display(),
+    );
+    config
+}
+
+fn current_user() -> String {
+    let output = Command::new("id")
+        .arg("-un")
+        .output()
+        .expect("every Unix has `id`");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
