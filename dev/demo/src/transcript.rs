@@ -80,15 +80,11 @@ impl<Out: Write> Transcript<Out> {
     pub(crate) fn heading(&mut self) -> io::Result<()> {
         writeln!(
             self.out,
-            "{:KEY$} {:>11} {:>10}   {:<19}   source\n{:KEY$} {:>11} {:>10}   {:<19}",
+            "{:KEY$} {:>11} {:>13}   {:19}   source",
             format!("uploaded to s3://{BUCKET}/"),
             "bytes",
-            "delivered",
-            "SHA-256 of source",
-            "",
-            "",
-            "in",
-            "= SHA-256 on server",
+            "delivered in",
+            "SHA-256, both sides",
         )
     }
 
@@ -110,7 +106,7 @@ impl<Out: Write> Transcript<Out> {
         let took = seconds(delivery.took);
         writeln!(
             self.out,
-            "{took:>10}   {sent} {sign} {received:8}   {source}"
+            "{took:>13}   {sent} {sign} {received:8}   {source}"
         )?;
         for problem in &delivery.problems {
             writeln!(
@@ -250,21 +246,18 @@ mod tests {
             transcript.delivered(&delivery(Some("ba7816bf"), true, &[]))
         });
         let lines: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
-        let [heading, below, line] = &lines[..] else {
+        let [heading, line] = &lines[..] else {
             panic!("{text}");
         };
-        let at = |line: &[char], wanted: &str| {
+        let start = |line: &[char], wanted: &str| {
             let wanted: Vec<char> = wanted.chars().collect();
             line.windows(wanted.len()).position(|part| part == wanted)
         };
-        assert_eq!(at(heading, "source   "), None);
-        assert_eq!(
-            at(heading, "bytes").map(|at| at + 5),
-            at(line, "12 ").map(|at| at + 2)
-        );
-        assert_eq!(at(heading, "SHA-256"), at(line, "ba7816bf"));
-        assert_eq!(at(below, "= SHA-256"), at(line, "ba7816bf"));
-        assert_eq!(Some(heading.len() - "source".len()), at(line, "gone"));
+        let end = |line: &[char], wanted: &str| Some(start(line, wanted)? + wanted.chars().count());
+        assert_eq!(end(heading, "bytes"), end(line, " 12"), "{text}");
+        assert_eq!(end(heading, "delivered in"), end(line, "0.1 s"), "{text}");
+        assert_eq!(start(heading, "SHA-256"), start(line, "ba7816bf"), "{text}");
+        assert_eq!(start(heading, "source"), start(line, "gone"), "{text}");
     }
 
     #[test]
