@@ -65,9 +65,12 @@ impl Delivery {
         gone: bool,
         mut problems: Vec<String>,
     ) -> Self {
-        problems.extend(difference(sent, received));
-        if !gone {
-            problems.push("the source is still in the bucket".into());
+        // Where the function says why, the rest is what follows from it, and the line shows it.
+        if problems.is_empty() {
+            problems.extend(difference(sent, received));
+            if !gone {
+                problems.push("the source is still in the bucket".into());
+            }
         }
         Self {
             bytes: sent.len(),
@@ -114,6 +117,9 @@ fn sequencer() -> String {
 fn complaint(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Response(answer) if answer["delivered"] == 1 => None,
+        Outcome::Response(answer) if answer["skipped"] == 1 => {
+            Some("the function skipped it, as it does with folder markers; its log says why".into())
+        }
         Outcome::Response(answer) => Some(format!(
             "the function delivered nothing: {}",
             summary(answer)
@@ -200,6 +206,13 @@ mod tests {
             judged(b"a", Some(b"a"), false),
             ["the source is still in the bucket"]
         );
+    }
+
+    #[test]
+    fn what_the_function_says_comes_alone() {
+        let refused = vec!["LoginRefused: …".to_owned()];
+        let delivery = Delivery::judge(Duration::ZERO, b"a", None, false, refused.clone());
+        assert_eq!(delivery.problems, refused);
     }
 
     #[test]

@@ -95,9 +95,10 @@ async fn show(
     let keys: Vec<&str> = files.iter().map(|file| file.key).collect();
     let leftovers = delivery::leftovers(world.home(), &keys)?;
     transcript.leftovers(&leftovers)?;
+    total.leftovers = leftovers.len();
     transcript.summary(&total, begun.elapsed())?;
 
-    if total.failed > 0 || !leftovers.is_empty() {
+    if !total.is_well() {
         transcript.log(&world)?;
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use crate::Failure;
 
 pub(crate) const USAGE: &str = "\
 Uploads files to an S3 in memory and delivers them to an SFTP server, both of this program,
-through the function's own executable. Needs no account and leaves nothing behind.
+through the function's own executable. Needs no account, and leaves nothing but a log.
 
 usage: demo [--stay] [--bootstrap PATH]
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use testkit::s3::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use testkit::s3::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 
 use crate::delivery::Delivery;
 use crate::world::{BUCKET, World};
@@ -33,6 +33,8 @@ pub(crate) struct Total {
     pub(crate) files: usize,
     pub(crate) bytes: usize,
     pub(crate) failed: usize,
+    /// Files on the server that nobody uploaded.
+    pub(crate) leftovers: usize,
 }
 
 impl Total {
@@ -40,6 +42,10 @@ impl Total {
         self.files += 1;
         self.bytes += delivery.bytes;
         self.failed += usize::from(!delivery.problems.is_empty());
+    }
+
+    pub(crate) fn is_well(&self) -> bool {
+        self.failed == 0 && self.leftovers == 0
     }
 }
 
@@ -109,11 +115,7 @@ impl<Out: Write> Transcript<Out> {
             "{took:>13}   {sent} {sign} {received:8}   {source}"
         )?;
         for problem in &delivery.problems {
-            writeln!(
-                self.out,
-                "  FAILED: {}",
-                problem.replace('\n', "\n          ")
-            )?;
+            writeln!(self.out, "  why: {}", problem.replace('\n', "\n       "))?;
         }
         self.out.flush()
     }
@@ -122,22 +124,31 @@ impl<Out: Write> Transcript<Out> {
         for path in paths {
             writeln!(
                 self.out,
-                "  FAILED: on the server is {path:?}, which nobody uploaded"
+                "FAILED: on the server is {path:?}, which nobody uploaded"
             )?;
         }
         Ok(())
     }
 
     pub(crate) fn summary(&mut self, total: &Total, took: Duration) -> io::Result<()> {
-        let (files, bytes) = (total.files, thousands(total.bytes));
-        match total.failed {
-            0 => writeln!(
+        let Total {
+            files,
+            bytes,
+            failed,
+            leftovers,
+        } = total;
+        if !total.is_well() {
+            return writeln!(
                 self.out,
-                "\n{files} files, {bytes} bytes in {}: every byte compared, every source gone.",
-                seconds(took)
-            ),
-            failed => writeln!(self.out, "\n{failed} of {files} files FAILED."),
+                "\nFAILED: {failed} of {files} files; {leftovers} left over on the server."
+            );
         }
+        writeln!(
+            self.out,
+            "\n{files} files, {} bytes in {}: every byte compared, every source gone.",
+            thousands(*bytes),
+            seconds(took)
+        )
     }
 
     /// The end of what the function wrote.
@@ -169,16 +180,19 @@ impl<Out: Write> Transcript<Out> {
             "\nStaying until Ctrl-C. Upload a file, and look at it on the server (password: {password}):\n\n\
              AWS_ACCESS_KEY_ID={ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY} \
              aws --endpoint-url {endpoint} s3 cp FILE s3://{BUCKET}/\n\
-             sftp -P {port} {user}@{host}\n"
+             sftp -P {port} {user}@{host}\n\n\
+             Without the AWS CLI:\n\
+             curl --aws-sigv4 aws:amz:{REGION}:s3 --user {ACCESS_KEY_ID}:{SECRET_ACCESS_KEY} \
+             -H x-amz-content-sha256:UNSIGNED-PAYLOAD -T FILE {endpoint}/{BUCKET}/\n"
         )?;
         self.out.flush()
     }
 
     pub(crate) fn ended(&mut self, total: &Total) -> io::Result<()> {
-        let (files, failed) = (total.files, total.failed);
+        let (files, delivered) = (total.files, total.files - total.failed);
         writeln!(
             self.out,
-            "\nended: {files} of your files came, {failed} failed."
+            "\nended: {delivered} of {files} uploads delivered."
         )
     }
 }
@@ -265,15 +279,11 @@ mod tests {
         let lost = delivery(None, false, &["there is no such file\non the server"]);
         let text = printed(|transcript| transcript.delivered(&lost));
         assert!(text.contains("ba7816bf ≠ nothing "), "{text}");
-        assert!(
-            text.contains(
-                "STILL THERE\n  FAILED: there is no such file\n          on the server\n"
-            )
-        );
+        assert!(text.contains("STILL THERE\n  why: there is no such file\n       on the server\n"));
         let other = delivery(Some("e3b0c442"), true, &["differs from byte 0 on"]);
         let text = printed(|transcript| transcript.delivered(&other));
         assert!(
-            text.contains("ba7816bf ≠ e3b0c442   gone\n  FAILED: differs"),
+            text.contains("ba7816bf ≠ e3b0c442   gone\n  why: differs"),
             "{text}"
         );
     }
@@ -293,7 +303,7 @@ mod tests {
             &["there is no such file on the server"],
         ));
         let text = printed(|transcript| transcript.summary(&total, Duration::from_secs(1)));
-        assert_eq!(text, "\n1 of 2 files FAILED.\n");
+        assert_eq!(text, "\nFAILED: 1 of 2 files; 0 left over on the server.\n");
     }
 
     #[test]

@@ -81,6 +81,7 @@ impl World {
     fn not_started(&self, status: &process::ExitStatus) -> Failure {
         let why = match self.api.init_error() {
             Some(error) => format!("{}: {}", error.error_type, error.error_message),
+            None if self.function_log().is_empty() => "it wrote nothing".into(),
             None => self.function_log(),
         };
         format!(
