@@ -106,7 +106,8 @@ impl Delivery<'_> {
             let started = Instant::now();
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
-            let opened = async { tokio::join!(self.s3.open(name), link.connect(self)) };
+            let opened =
+                async { tokio::join!(self.s3.open(name), link.connect(self.settings, self.s3)) };
             let (found, connected) = timeout_at(self.deadline, opened)
                 .await
                 .map_err(|_| Cause::Deadline)?;

@@ -330,8 +330,9 @@ impl Cause {
                 ConnectError::Silent { .. } | ConnectError::Ssh { .. } => return None,
             },
             Self::Source(SourceError::Denied(_)) => {
-                "grant the function's role s3:GetObject on the object, and s3:ListBucket on the \
-                 bucket to tell a deleted object from a denied one"
+                "grant the function's role s3:GetObject (in a versioned bucket s3:GetObjectVersion \
+                 too) on the object, and s3:ListBucket on the bucket to tell a deleted object from \
+                 a denied one"
             }
             Self::Source(SourceError::Archived(_)) => {
                 "restore the object, then send its event again"

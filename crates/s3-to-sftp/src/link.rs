@@ -2,7 +2,6 @@
 
 use tokio::time::timeout;
 
-use crate::delivery::Delivery;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::settings::Settings;
 use crate::source::S3;
@@ -31,7 +30,11 @@ enum State {
 
 impl Link {
     /// Connects, unless a connection is there or the destination has failed before.
-    pub(crate) async fn connect(&mut self, delivery: &Delivery<'_>) -> Result<(), (Stage, Cause)> {
+    pub(crate) async fn connect(
+        &mut self,
+        settings: &Settings,
+        s3: &S3,
+    ) -> Result<(), (Stage, Cause)> {
         match &self.state {
             State::Open(connection) if !connection.is_closed() => return Ok(()),
             State::Failed {
@@ -44,7 +47,7 @@ impl Link {
             }
             State::Open(_) | State::Closed => {}
         }
-        match self.open(delivery.settings, delivery.s3).await {
+        match self.open(settings, s3).await {
             Ok(connection) => {
                 self.state = State::Open(Box::new(connection));
                 Ok(())

@@ -142,7 +142,7 @@ pub static TABLE: &[Row] = &[
         meaning: "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or `TRACE`; `AWS_LAMBDA_LOG_LEVEL` and `RUST_LOG` go \
                   before it",
         secret: false,
-        contract: true,
+        contract: false,
     },
 ];
 

@@ -35,7 +35,7 @@ impl MiniStack {
     pub async fn start() -> Result<Self, Missing> {
         let missing = Missing {
             program: "ministack",
-            install: "make test-tools, or in a virtual environment `pip install ministack==1.5.33` and MINISTACK=<its path>",
+            install: "make test, or in a virtual environment `pip install ministack==1.5.33` and MINISTACK=<its path>",
         };
         let program = program().ok_or(missing)?;
         let directory = tempfile::Builder::new()
