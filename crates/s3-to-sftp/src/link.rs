@@ -79,8 +79,10 @@ impl Link {
 
     /// Cuts the connection; the next delivery makes another.
     pub(crate) async fn cut(&mut self) {
-        if let State::Open(connection) = std::mem::take(&mut self.state) {
-            connection.cut().await;
+        match std::mem::take(&mut self.state) {
+            State::Open(connection) => connection.cut().await,
+            // A destination that has failed stays so.
+            other => self.state = other,
         }
     }
 
