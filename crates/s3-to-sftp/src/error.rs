@@ -168,8 +168,12 @@ impl Error {
         let mut report = self.to_string();
         let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(self);
         while let Some(error) = cause {
-            // Writing to a string does not fail.
-            _ = write!(report, ": {error}");
+            // Libraries' errors often print their source themselves, and then hand it out as well.
+            let text = error.to_string();
+            if !report.ends_with(&text) {
+                report.push_str(": ");
+                report.push_str(&text);
+            }
             cause = error.source();
         }
         if let Some(next) = self.cause.next() {
