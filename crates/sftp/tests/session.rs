@@ -376,6 +376,6 @@ async fn a_handle_above_the_drafts_length_ends_the_session() {
     let id = server.request(OPEN).await;
     server.handle(id, &[7; 257]).await;
     let error = open.await.expect_err("too long");
-    assert!(matches!(error, sftp::Error::Protocol(_)), "{error}");
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
     assert!(session.is_closed());
 }
