@@ -113,7 +113,10 @@ impl Link {
         };
         Connection::open(&target, credentials)
             .await
-            .map_err(|error| (Stage::Connect, error.into()))
+            .map_err(|source| {
+                let username = target.username.clone();
+                (Stage::Connect, Cause::Connect { username, source })
+            })
     }
 }
 
