@@ -86,7 +86,7 @@ pub enum Cause {
         /// The account.
         username: String,
         /// The step that failed, and the address.
-        source: ConnectError,
+        source: Box<ConnectError>,
     },
     /// An earlier record of this invocation met this, and it was not tried again.
     #[error("the server was not tried again after: {0}")]
@@ -234,7 +234,7 @@ impl Cause {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
             Self::KeyUnavailable { source, .. } => (source_kind(source), Destination),
             Self::KeyUnusable { .. } | Self::NoDirectory(_) => (Reject, Destination),
-            Self::Connect { source, .. } => match source {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::HostKey { .. }
                 | ConnectError::LoginRefused { .. }
                 | ConnectError::SftpRefused { .. } => (Reject, Destination),
@@ -264,7 +264,7 @@ impl Cause {
             Self::OwnObject(_) => "OwnObject",
             Self::KeyUnavailable { .. } => "PrivateKeyUnavailable",
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
-            Self::Connect { source, .. } => match source {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
                 ConnectError::Tcp(_) => "ConnectFailed",
                 ConnectError::NoBanner { .. } | ConnectError::Silent { .. } => "ServerSilent",
@@ -316,7 +316,7 @@ impl Cause {
             Self::KeyUnusable { .. } => {
                 "store an unencrypted private key in OpenSSH or PEM format (RSA, ECDSA or ed25519)"
             }
-            Self::Connect { source, .. } => match source {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => {
                     "check SSH_HOST, and the DNS of the function's network"
                 }

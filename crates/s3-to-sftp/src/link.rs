@@ -115,6 +115,7 @@ impl Link {
             .await
             .map_err(|source| {
                 let username = target.username.clone();
+                let source = Box::new(source);
                 (Stage::Connect, Cause::Connect { username, source })
             })
     }
