@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use s3_to_sftp::settings::Settings;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
 
 #[derive(Debug, Parser)]
 #[command(version, about = "Delivers S3 objects to an SFTP server", after_help = AFTER_HELP)]
@@ -63,9 +63,8 @@ async fn main() -> ExitCode {
 
 /// Only what needs attention: the results say the rest. russh and the SDK print secrets below INFO.
 fn start_logging() {
-    let filter = EnvFilter::new("warn");
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(Level::WARN)
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()

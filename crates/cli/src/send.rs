@@ -13,6 +13,7 @@ use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::{Disposal, S3};
+use serde_json::json;
 use tokio::time::Instant;
 
 #[derive(Debug, clap::Args)]
@@ -94,13 +95,44 @@ fn is_delivered(outcome: &Outcome) -> bool {
 }
 
 fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
-    let line = match outcome {
-        Outcome::Delivered(receipt, _) if json => serde_json::to_string(receipt)?,
-        Outcome::Delivered(receipt, _) => receipt.to_string(),
-        // Failures are on standard error already.
-        Outcome::Failed(_) => return Ok(()),
-        Outcome::Gone(name) => format!("gone {name}"),
-        Outcome::Skipped(_, why) => why.to_string(),
+    let line = if json {
+        Some(json_line(outcome)?)
+    } else {
+        line(outcome)
     };
-    writeln!(io::stdout(), "{line}")
+    match line {
+        Some(line) => writeln!(io::stdout(), "{line}"),
+        None => Ok(()),
+    }
+}
+
+/// For people. Failures are on standard error already.
+fn line(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Delivered(receipt, _) => Some(receipt.to_string()),
+        Outcome::Failed(_) => None,
+        Outcome::Gone(name) => Some(format!("gone {name}")),
+        Outcome::Skipped(_, why) => Some(why.to_string()),
+    }
+}
+
+/// For programs: the receipt, or what there is in place of one.
+fn json_line(outcome: &Outcome) -> serde_json::Result<String> {
+    let (name, mut record) = match outcome {
+        Outcome::Delivered(receipt, _) => return serde_json::to_string(receipt),
+        Outcome::Failed(error) => (
+            error.object.as_ref(),
+            json!({ "outcome": "failed", "error_type": error.name(), "error": error.report() }),
+        ),
+        Outcome::Gone(name) => (Some(name), json!({ "outcome": "gone" })),
+        Outcome::Skipped(name, why) => (
+            name.as_ref(),
+            json!({ "outcome": "skipped", "reason": why.to_string() }),
+        ),
+    };
+    if let Some(name) = name {
+        record["bucket"] = name.bucket.clone().into();
+        record["key"] = name.key.clone().into();
+    }
+    serde_json::to_string(&record)
 }

@@ -7,7 +7,7 @@ use std::io;
 
 use s3_to_sftp::settings::LogLevel;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -34,9 +34,15 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
         let target = metadata.target().split("::").next().unwrap_or_default();
         OURS.contains(&target) || *metadata.level() <= LevelFilter::INFO
     });
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse_lossy(directives)
+    // `Targets` reads levels by target, as `info,s3_to_sftp=debug`. `EnvFilter` could tell spans
+    // apart too, which nobody needs here, and brings a regular-expression engine to do so.
+    let parsed = directives.parse::<Targets>();
+    let filter = parsed
+        .as_ref()
+        .map_or_else(
+            |_| Targets::new().with_default(LevelFilter::INFO),
+            Clone::clone,
+        )
         .and(capped);
     let text = set("AWS_LAMBDA_LOG_FORMAT").is_some_and(|it| it.eq_ignore_ascii_case("Text"));
     let layer = if text {
@@ -57,4 +63,7 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
     _ = tracing_subscriber::registry()
         .with(layer.with_filter(filter))
         .try_init();
+    if let Err(error) = parsed {
+        tracing::warn!(directives, %error, "the log level cannot be read; INFO it is");
+    }
 }

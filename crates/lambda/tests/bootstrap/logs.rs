@@ -48,6 +48,15 @@ async fn every_line_is_json_with_a_level_and_a_timestamp() {
         assert!(timestamp >= begin - ::time::Duration::MINUTE, "{timestamp}");
         assert!(timestamp <= OffsetDateTime::now_utc(), "{timestamp}");
         assert!(json["message"].is_string(), "{line}");
+        // The SDK and the runtime print whole requests and payloads below INFO.
+        if ["DEBUG", "TRACE"].contains(&json["level"].as_str().unwrap_or_default()) {
+            let target = json["target"].as_str().expect("a target");
+            let ours = ["bootstrap", "s3_to_sftp", "sftp"];
+            assert!(
+                ours.contains(&target.split(':').next().unwrap_or_default()),
+                "{line}"
+            );
+        }
     }
     for level in &levels {
         let known = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];

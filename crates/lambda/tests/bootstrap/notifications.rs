@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use testkit::event;
 use testkit::payload;
-use testkit::runtime_api::Invocation;
-use testkit::sftp::{Action, Operation, Request, status};
+use testkit::runtime_api::{Invocation, Outcome};
+use testkit::sftp::{Action, Operation, Request, nth, status};
 
-use crate::world::{BUCKET, World, notification};
+use crate::world::{BUCKET, World, eventually, notification};
 
 /// A server that lets nobody open a file of this name, whatever its temporary is called.
 fn refuse_to_open(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
@@ -129,6 +129,36 @@ async fn records_of_one_event_do_not_depend_on_one_another() {
     assert_eq!(world.file("two"), b"two");
     assert!(!world.has_source("two"));
     world.assert_tree(&["one", "three", "two"]);
+}
+
+/// Lambda kills a process that runs out of memory or time, and tries again with the same request id.
+#[tokio::test]
+async fn what_a_killed_process_left_behind_is_used_by_its_retry() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    // The first write is stored, and the second is never answered.
+    world.sftp.hook(nth(Operation::Write, 2, || Action::Drop));
+    let event = world.uploaded("a", payload::ramp(2_000_000));
+    let invocation = Invocation::new(event);
+    let (outcome, ()) = tokio::join!(world.api.run(&invocation), async {
+        let writes = || world.sftp.requests_of(Operation::Write).len();
+        eventually("two writes have come", || writes() >= 2).await;
+        bootstrap.kill();
+    });
+    assert!(matches!(outcome, Outcome::Exited(_)), "{outcome:?}");
+    let left = world.tree();
+    assert!(
+        left.len() == 1 && !left.contains("a"),
+        "a temporary: {left:?}"
+    );
+    assert!(world.has_source("a"));
+
+    world.sftp.clear_hooks();
+    let _bootstrap = world.start(&[]);
+    assert_eq!(world.api.run(&invocation).await.response()["delivered"], 1);
+    assert!(world.file("a") == payload::ramp(2_000_000));
+    world.assert_tree(&["a"]);
+    assert!(!world.has_source("a"));
 }
 
 #[tokio::test]

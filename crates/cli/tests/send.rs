@@ -1,0 +1,313 @@
+//! `s3-to-sftp send`, as a person or cron runs it: its exit status, its results, its talk.
+
+use std::fs;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::payload;
+use testkit::s3::S3Server;
+use testkit::sftp::{Action, Operation, SftpServer, every, status};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+const BUCKET: &str = "inbox";
+
+/// Longer than anything here takes on a slow machine.
+const SOON: Duration = Duration::from_secs(30);
+
+struct World {
+    s3: S3Server,
+    sftp: SftpServer,
+}
+
+impl World {
+    async fn new() -> Self {
+        let s3 = S3Server::start().await;
+        s3.create_bucket(BUCKET);
+        Self {
+            s3,
+            sftp: SftpServer::start().await,
+        }
+    }
+
+    /// The command with these arguments, in an environment of nothing but what it needs.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let account = self.sftp.account();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.s3.env())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("SSH_HOST", account.host)
+            .env("SSH_PORT", account.port.to_string())
+            .env("SSH_USERNAME", account.username)
+            .env("SSH_PASSWORD", account.password.unwrap_or_default())
+            .env("SSH_HOST_KEY", account.host_key)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments)).await
+    }
+
+    fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.sftp.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.sftp.home()).expect("the login directory");
+        let names = entries.map(|entry| entry.expect("readable").file_name());
+        let mut names: Vec<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// How a command ended, and what it wrote.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    async fn of(mut command: Command) -> Self {
+        let output = timeout(SOON, command.output())
+            .await
+            .expect("in time")
+            .expect("runs");
+        Self::from(output)
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_delivered_and_kept() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a.csv", payload::ramp(100_000));
+    let ended = world.run(&["send", "s3://inbox/a.csv"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(world.file("a.csv") == payload::ramp(100_000));
+    assert!(world.s3.exists(BUCKET, "a.csv"));
+    assert_eq!(world.s3.count("DeleteObject"), 0);
+    let line = format!(
+        "delivered s3://inbox/a.csv to 127.0.0.1:{}:a.csv (100000 bytes in ",
+        world.sftp.port()
+    );
+    assert!(ended.stdout.starts_with(&line), "{ended:?}");
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
+    assert_eq!(ended.stderr, "");
+}
+
+#[tokio::test]
+async fn a_source_is_deleted_when_it_is_moved() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    let ended = world.run(&["send", "--move", "s3://inbox/a"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.file("a"), b"1");
+    assert!(!world.s3.exists(BUCKET, "a"));
+}
+
+#[tokio::test]
+async fn a_source_that_could_not_be_deleted_is_no_success_of_a_move() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    world.s3.hook(|request| {
+        if request.operation == "DeleteObject" {
+            testkit::s3::Action::access_denied()
+        } else {
+            testkit::s3::Action::Pass
+        }
+    });
+    let ended = world.run(&["send", "--move", "s3://inbox/a"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("its source is not deleted"),
+        "{ended:?}"
+    );
+    assert_eq!(world.file("a"), b"1");
+}
+
+#[tokio::test]
+async fn json_is_the_receipt() {
+    let world = World::new().await;
+    let stored = world.s3.put(BUCKET, "a", "1234");
+    let ended = world.run(&["send", "--json", "s3://inbox/a"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut receipt: Value = serde_json::from_str(&ended.stdout).expect("one JSON value");
+    assert!(receipt["seconds"].take().is_f64());
+    let expected = json!({
+        "bucket": BUCKET,
+        "key": "a",
+        "etag": stored.etag.trim_matches('"'),
+        "bytes": 4,
+        "server": format!("127.0.0.1:{}", world.sftp.port()),
+        "host_key": world.sftp.fingerprint(),
+        "remote_path": "a",
+        "published": "posix-rename",
+        "size": "equal",
+        "seconds": null,
+    });
+    assert_eq!(receipt, expected);
+}
+
+/// Whoever reads the lines with a program finds one for each object, whatever became of it.
+#[tokio::test]
+async fn json_has_a_line_for_each_object() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    world.s3.put(BUCKET, "../b", "2");
+    let objects = ["s3://inbox/a", "s3://inbox/missing", "s3://inbox/../b"];
+    let ended = world
+        .run(&[&["send", "--json"], &objects[..]].concat())
+        .await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let lines: Vec<Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let keys: Vec<&Value> = lines.iter().map(|line| &line["key"]).collect();
+    assert_eq!(keys, ["a", "missing", "../b"], "{ended:?}");
+    assert_eq!(lines[1]["outcome"], "gone");
+    assert_eq!(lines[2]["outcome"], "failed");
+    assert_eq!(lines[2]["error_type"], "RemotePathRefused");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_a_mistake_and_the_others_are_delivered() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    world.s3.put(BUCKET, "b", "2");
+    let objects = ["s3://inbox/a", "s3://inbox/missing", "s3://inbox/b"];
+    let ended = world.run(&[&["send"], &objects[..]].concat()).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.contains("gone s3://inbox/missing"),
+        "{ended:?}"
+    );
+    assert_eq!(world.files(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_failure_is_exit_status_1_and_a_line_on_stderr() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    world.sftp.hook(every(Operation::Open, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    let ended = world.run(&["send", "--move", "s3://inbox/a"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.stdout, "");
+    for part in ["s3://inbox/a", "status 3", "next: "] {
+        assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+    }
+    assert!(world.s3.exists(BUCKET, "a"));
+    assert_eq!(world.files(), [""; 0]);
+}
+
+#[tokio::test]
+async fn bad_settings_are_exit_status_2_with_all_problems() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    let mut command = world.command(&["send", "s3://inbox/a"]);
+    command
+        .env_remove("SSH_USERNAME")
+        .env_remove("SSH_PASSWORD")
+        .env("SSH_HOST", "example.com:22")
+        .env("SSH_PORT", "ssh");
+    let ended = Ended::of(command).await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for name in ["SSH_USERNAME", "SSH_PASSWORD", "SSH_HOST", "SSH_PORT"] {
+        assert!(
+            ended.stderr.contains(&format!("\n  {name}")),
+            "{name}: {ended:?}"
+        );
+    }
+    assert_eq!(ended.stdout, "");
+    assert_eq!(world.s3.requests(), []);
+}
+
+#[tokio::test]
+async fn bad_arguments_are_exit_status_2_and_say_what_is_expected() {
+    let world = World::new().await;
+    for object in ["inbox/a", "s3://inbox", "s3://inbox/", "s3:///a"] {
+        let ended = world.run(&["send", object]).await;
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("s3://BUCKET/KEY"), "{ended:?}");
+    }
+    assert_eq!(world.run(&["send"]).await.code, Some(2));
+}
+
+/// Help needs no settings.
+#[tokio::test]
+async fn help_is_a_result_and_names_what_is_needed() {
+    for (arguments, parts) in [
+        (&["--help"][..], &["send", "SSH_HOST", "Exit status"][..]),
+        (
+            &["send", "--help"],
+            &["s3://BUCKET/KEY", "--move", "--json"],
+        ),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
+        command.args(arguments).env_clear();
+        let ended = Ended::of(command).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.stderr, "");
+        for part in parts {
+            assert!(ended.stdout.contains(part), "{part}: {ended:?}");
+        }
+    }
+}
+
+/// `| head`: whoever reads has left. What was asked for is done, and nobody complains.
+#[tokio::test]
+async fn a_closed_standard_output_is_no_error() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a", "1");
+    world.s3.put(BUCKET, "b", "2");
+    let mut child = world
+        .command(&["send", "s3://inbox/a", "s3://inbox/b"])
+        .spawn()
+        .expect("runs");
+    drop(child.stdout.take());
+    let output = timeout(SOON, child.wait_with_output())
+        .await
+        .expect("in time")
+        .expect("ended");
+    let ended = Ended::from(output);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "");
+    assert_eq!(world.files(), ["a", "b"]);
+}
+
+/// Keys of events are encoded; what a person types is not.
+#[tokio::test]
+async fn a_key_is_taken_as_it_is_typed() {
+    let world = World::new().await;
+    for key in ["a b+c.txt", "100%25 ä.txt"] {
+        world.s3.put(BUCKET, key, key.to_owned());
+        let ended = world.run(&["send", &format!("s3://inbox/{key}")]).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(world.file(key), key.as_bytes());
+    }
+}

@@ -1,0 +1,18 @@
+//! As on AWS: the package that is uploaded, a function made of it, an upload by a client that is not ours, and the file
+//! on a real SSH server. AWS is MiniStack, which starts a real `bootstrap`.
+//!
+//! `PACKAGE_ZIP` names the package, `AWS_CLI` the AWS command line, `MINISTACK` the emulator; `make test` sets them.
+//!
+//! # Layout
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `aws` | the AWS command line |
+//! | `account` | an AWS account with buckets, and the server to deliver to |
+//! | `triggers` | uploads, by notification and by queue |
+//! | `update` | `make update` of the old function |
+
+mod account;
+mod aws;
+mod triggers;
+mod update;
