@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::destination::Temporary;
+use crate::destination::{Temporary, remove_unopened};
 use crate::error::{Cause, Error, Stage};
 use crate::link::Link;
 use crate::object::{ObjectName, ObjectVersion};
@@ -165,9 +165,13 @@ impl Delivery<'_> {
         *stage = Stage::OpenTemporary;
         let connection = link.connection()?;
         let opening = Temporary::open(connection.sftp(), dir, &path, &name);
-        let mut temporary = timeout_at(self.deadline, opening)
-            .await
-            .map_err(|_| Cause::Deadline)??;
+        let mut temporary = match timeout_at(self.deadline, opening).await {
+            Ok(opened) => opened?,
+            Err(_) => {
+                remove_unopened(connection.sftp(), &name.full, self.end).await;
+                return Err(Cause::Deadline.into());
+            }
+        };
         let publishing = self.publish(version, body, &mut temporary, &aside, stage);
         let (published, size) = match timeout_at(self.deadline, publishing).await {
             Ok(Ok(published)) => published,

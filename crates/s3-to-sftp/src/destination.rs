@@ -221,6 +221,14 @@ impl transfer::Destination for Temporary<'_> {
     }
 }
 
+/// Removes the temporary of a delivery that was given up while its OPEN was on its way.
+pub(crate) async fn remove_unopened(session: &Session, name: &str, end: Instant) {
+    let removed = timeout_at(end.min(Instant::now() + DISCARD), session.remove(name));
+    if removed.await.is_err() {
+        tracing::warn!(name, "a temporary file may be left on the server");
+    }
+}
+
 fn write_failed(name: &str, error: sftp::Error) -> Cause {
     match error {
         sftp::Error::CutShort { sent, stored } => Cause::Size {

@@ -81,8 +81,13 @@ pub enum Cause {
         source: PrivateKeyError,
     },
     /// No connection to the server.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
+    #[error("no SFTP session as {username}")]
+    Connect {
+        /// The account.
+        username: String,
+        /// The step that failed, and the address.
+        source: Box<ConnectError>,
+    },
     /// An earlier record of this invocation met this, and it was not tried again.
     #[error("the server was not tried again after: {0}")]
     Destination(String, Verdict, &'static str),
@@ -168,8 +173,12 @@ impl Error {
         let mut report = self.to_string();
         let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(self);
         while let Some(error) = cause {
-            // Writing to a string does not fail.
-            _ = write!(report, ": {error}");
+            // Libraries' errors often print their source themselves, and then hand it out as well.
+            let text = error.to_string();
+            if !report.ends_with(&text) {
+                report.push_str(": ");
+                report.push_str(&text);
+            }
             cause = error.source();
         }
         if let Some(next) = self.cause.next() {
@@ -225,7 +234,7 @@ impl Cause {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
             Self::KeyUnavailable { source, .. } => (source_kind(source), Destination),
             Self::KeyUnusable { .. } | Self::NoDirectory(_) => (Reject, Destination),
-            Self::Connect(error) => match error {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::HostKey { .. }
                 | ConnectError::LoginRefused { .. }
                 | ConnectError::SftpRefused { .. } => (Reject, Destination),
@@ -255,7 +264,7 @@ impl Cause {
             Self::OwnObject(_) => "OwnObject",
             Self::KeyUnavailable { .. } => "PrivateKeyUnavailable",
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
-            Self::Connect(error) => match error {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
                 ConnectError::Tcp(_) => "ConnectFailed",
                 ConnectError::NoBanner { .. } | ConnectError::Silent { .. } => "ServerSilent",
@@ -307,7 +316,7 @@ impl Cause {
             Self::KeyUnusable { .. } => {
                 "store an unencrypted private key in OpenSSH or PEM format (RSA, ECDSA or ed25519)"
             }
-            Self::Connect(error) => match error {
+            Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => {
                     "check SSH_HOST, and the DNS of the function's network"
                 }

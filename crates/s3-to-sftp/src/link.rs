@@ -82,8 +82,10 @@ impl Link {
 
     /// Cuts the connection; the next delivery makes another.
     pub(crate) async fn cut(&mut self) {
-        if let State::Open(connection) = std::mem::take(&mut self.state) {
-            connection.cut().await;
+        match std::mem::take(&mut self.state) {
+            State::Open(connection) => connection.cut().await,
+            // A destination that has failed stays so.
+            other => self.state = other,
         }
     }
 
@@ -114,7 +116,11 @@ impl Link {
         };
         Connection::open(&target, credentials)
             .await
-            .map_err(|error| (Stage::Connect, error.into()))
+            .map_err(|source| {
+                let username = target.username.clone();
+                let source = Box::new(source);
+                (Stage::Connect, Cause::Connect { username, source })
+            })
     }
 }
 

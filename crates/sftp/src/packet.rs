@@ -245,7 +245,7 @@ impl Incoming {
             // Where answers have their id, the version packet has its number.
             VERSION_ANSWER => return Ok(Self::Version(id, fields.into_bytes())),
             STATUS => Response::Status(Status::read(&mut fields)?),
-            HANDLE => Response::Handle(Handle(fields.string()?)),
+            HANDLE => Response::Handle(handle(&mut fields)?),
             DATA => Response::Data(fields.string()?),
             NAME => Response::Names(names(&mut fields)?),
             ATTRS => Response::Attributes(Attributes::read(&mut fields)?),
@@ -254,6 +254,21 @@ impl Incoming {
         };
         Ok(Self::Answer(id, response))
     }
+}
+
+/// The longest handle: draft section 6.2. It is part of every WRITE, and so of what is in flight.
+const MAX_HANDLE: usize = 256;
+
+fn handle(fields: &mut Fields) -> Result<Handle> {
+    let handle = fields.string()?;
+    if handle.len() > MAX_HANDLE {
+        return Err(Error::protocol(format!(
+            "a handle of {} bytes, {MAX_HANDLE} are allowed",
+            handle.len()
+        )));
+    }
+    // A copy: what came may be a slice of everything else that came with it.
+    Ok(Handle(Bytes::copy_from_slice(&handle)))
 }
 
 fn names(fields: &mut Fields) -> Result<Vec<Name>> {

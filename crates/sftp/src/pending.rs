@@ -163,6 +163,10 @@ impl Pending {
         }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended.is_some()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }

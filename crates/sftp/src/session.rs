@@ -131,7 +131,13 @@ impl Session {
         *self.limits.lock().await = Asked::Known(Limits::default());
     }
 
-    /// Requests that are not answered yet.
+    /// Whether the session has ended: every request fails from here on.
+    pub fn is_closed(&self) -> bool {
+        self.pending.has_ended()
+    }
+
+    /// Requests that are not answered yet. None when the session has ended: nobody waits any more,
+    /// whatever the server still does.
     pub fn outstanding(&self) -> usize {
         self.pending.len()
     }

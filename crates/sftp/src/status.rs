@@ -41,6 +41,9 @@ impl StatusCode {
     }
 }
 
+/// Bytes of a server's words that are kept.
+const MESSAGE: usize = 500;
+
 /// A status with the text that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -53,12 +56,15 @@ pub struct Status {
 impl Status {
     /// Reads a status. Draft versions before 3 had neither message nor language tag, and some
     /// servers still leave them out.
+    ///
+    /// Of the words only the beginning is kept: they end in logs and in Lambda's answer, and a packet
+    /// has room for 256 KiB of them.
     pub(crate) fn read(fields: &mut Fields) -> Result<Self> {
         let code = StatusCode(fields.u32()?);
         let message = fields
             .string()
             .map(|message| {
-                String::from_utf8_lossy(&message)
+                String::from_utf8_lossy(&message[..message.len().min(MESSAGE)])
                     .trim_end_matches('\0')
                     .to_owned()
             })

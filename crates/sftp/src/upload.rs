@@ -15,6 +15,9 @@ use crate::session::Session;
 /// for the source.
 pub const WINDOW: usize = 4 * 1024 * 1024;
 
+/// Writes that may be unacknowledged, however short a server wants them: each is remembered.
+const MAX_IN_FLIGHT: usize = 1024;
+
 /// Writes a file from its beginning on, in order, with as much in flight as the window allows.
 ///
 /// The offset up to which everything has been acknowledged is the only thing known of the file at
@@ -109,7 +112,9 @@ impl<'a> Upload<'a> {
         if length == 0 {
             return Ok(());
         }
-        while self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window {
+        while self.in_flight.len() >= MAX_IN_FLIGHT
+            || (self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window)
+        {
             self.await_oldest().await?;
         }
         self.gathered_bytes = 0;

@@ -184,6 +184,19 @@ fn a_status_is_printed_on_one_line() {
     assert!(printed.ends_with("(SFTP status 4, FAILURE)"), "{printed}");
 }
 
+/// They end in logs and in Lambda's answer, which has a limit.
+#[test]
+fn of_a_servers_words_only_the_beginning_is_kept() {
+    let mut packet = BytesMut::new();
+    packet.put_slice(&[101, 0, 0, 0, 7, 0, 0, 0, 4]);
+    string(&mut packet, &[b'x'; 200_000]);
+    let incoming = Incoming::decode(packet.freeze()).expect("it is whole");
+    let Incoming::Answer(_, Response::Status(status)) = incoming else {
+        panic!("{incoming:?}")
+    };
+    assert!(status.to_string().len() < 1000);
+}
+
 #[test]
 fn a_packet_above_the_limit_is_refused_before_it_is_stored() {
     let mut deframer = Deframer::default();

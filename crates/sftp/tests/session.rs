@@ -341,3 +341,41 @@ async fn a_refused_write_fails_the_upload() {
     assert!(refused.is(StatusCode::FAILURE));
     assert_eq!(upload.acknowledged(), WRITE_LENGTH as u64);
 }
+
+/// A server that wants one byte per write must not make us remember millions of them.
+#[tokio::test]
+async fn the_number_of_writes_in_flight_is_bounded_too() {
+    let mut version = vec![2, 0, 0, 0, 3];
+    version.extend(string(b"limits@openssh.com"));
+    version.extend(string(b"1"));
+    let (session, mut server) = with_version(&version).await.expect("it starts");
+    let open = session.open("f", OpenFlags::WRITE, Attributes::default());
+    let id = server.request(EXTENDED).await;
+    let told = [0_u64, 0, 1, 0].map(u64::to_be_bytes).concat();
+    server.answer(EXTENDED_REPLY, id, &told).await;
+    let id = server.request(OPEN).await;
+    server.handle(id, b"h").await;
+    let handle = open.await.expect("opened");
+    let mut upload = Upload::new(&session, handle).await;
+    let taken = async {
+        for _ in 0..1024 {
+            server.request(WRITE).await;
+        }
+    };
+    tokio::select! {
+        result = upload.write(Bytes::from(vec![7; 5000])) => panic!("all went out: {result:?}"),
+        () = taken => {}
+    }
+    assert_eq!(session.outstanding(), 1024);
+}
+
+#[tokio::test]
+async fn a_handle_above_the_drafts_length_ends_the_session() {
+    let (session, mut server) = session().await;
+    let open = session.open("f", OpenFlags::WRITE, Attributes::default());
+    let id = server.request(OPEN).await;
+    server.handle(id, &[7; 257]).await;
+    let error = open.await.expect_err("too long");
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    assert!(session.is_closed());
+}

@@ -1,6 +1,6 @@
 //! The rename that gives a verified file its final name.
 
-use sftp::{Error, StatusCode};
+use sftp::{Attributes, Error, StatusCode};
 
 use super::{Temporary, Verified, answered};
 use crate::error::Cause;
@@ -39,7 +39,9 @@ impl<'a> Temporary<'a> {
         // from another environment, whose source is deleted already.
         let now = answered(self.session.stat(to).await)?;
         match now {
-            Some(_) if now != verified.final_file => Err(Cause::Overtaken(to.to_owned())),
+            Some(_) if !is_same_file(now, verified.final_file) => {
+                Err(Cause::Overtaken(to.to_owned()))
+            }
             Some(_) if may_try_otherwise(&refused) => self.move_aside(from, to, aside).await,
             _ => Err(Cause::sftp(format!("RENAME of {from} to {to}"))(refused)),
         }
@@ -103,6 +105,12 @@ impl<'a> Temporary<'a> {
              by hand"
         );
     }
+}
+
+/// Whether two looks saw the same file. When it was read last does not count: partners read.
+fn is_same_file(one: Option<Attributes>, other: Option<Attributes>) -> bool {
+    let told = |it: Attributes| (it.size, it.modified(), it.owner, it.permissions);
+    one.map(told) == other.map(told)
 }
 
 /// Whether the server refused this kind of rename, rather than any.

@@ -129,9 +129,9 @@ impl Connection {
         &self.host_key
     }
 
-    /// Whether the connection has ended.
+    /// Whether the connection has ended, or its SFTP session.
     pub fn is_closed(&self) -> bool {
-        self.handle.is_closed()
+        self.handle.is_closed() || self.sftp.is_closed()
     }
 
     /// Cuts the connection and waits until its task has ended: nothing of it is sent any more.
@@ -142,10 +142,10 @@ impl Connection {
         }
     }
 
-    /// Ends the connection. With requests outstanding it is cut, or the server might still carry
-    /// them out; without, it is told goodbye.
+    /// Ends the connection. With requests outstanding, or a session that ended with some, it is cut, or
+    /// the server might still carry them out; without, it is told goodbye.
     pub async fn close(self) {
-        if self.sftp.outstanding() == 0 {
+        if self.sftp.outstanding() == 0 && !self.is_closed() {
             let goodbye = async {
                 // A server that is gone already needs no goodbye.
                 _ = self
@@ -269,8 +269,9 @@ fn config(target: &Target) -> client::Config {
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(IDENTIFICATION)),
         preferred: preferred(target.host_keys.as_ref()),
-        // A server that is alive answers a keepalive; three unanswered ones are a stall time-out.
-        keepalive_interval: Some(target.stall_timeout / 3),
+        // A server that is alive answers a keepalive. russh gives up when the fourth would be due and
+        // none of three is answered, which then is the stall time-out.
+        keepalive_interval: Some(target.stall_timeout / 4),
         keepalive_max: 3,
         // What comes in are answers of some bytes: small windows keep a hostile server's out.
         window_size: 1024 * 1024,

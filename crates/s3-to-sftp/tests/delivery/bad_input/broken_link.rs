@@ -70,6 +70,33 @@ async fn a_server_that_stops_answering_is_given_up() {
     assert!(world.has_source("f"));
 }
 
+/// A slow FSYNC is waited for without limit, but only as long as the server lives: keepalives tell.
+#[tokio::test]
+async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let proxy = std::sync::Arc::new(testkit::proxy::Proxy::start(server.port()).await);
+    let stalled = std::sync::Arc::clone(&proxy);
+    server.hook(every(Operation::Fsync, move || {
+        stalled.stall();
+        Action::Drop
+    }));
+    let port = proxy.port().to_string();
+    let extra = [("SSH_STALL_TIMEOUT", "1s"), ("SSH_PORT", port.as_str())];
+    let started = std::time::Instant::now();
+    let outcome = world.deliver_by(&world.deliverer(&extra), "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "ConnectionBroken", "{}", error.report());
+    assert!(
+        started.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(world.has_source("f"));
+}
+
 /// After a broken connection the next record gets a new one.
 #[tokio::test]
 async fn a_broken_connection_is_replaced_for_the_next_record() {

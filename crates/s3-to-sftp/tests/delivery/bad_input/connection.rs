@@ -14,6 +14,7 @@ async fn an_unknown_host() {
     let (world, _server) = world().await;
     let (name, report) = failure(&world, &[("SSH_HOST", "no-such-host.invalid")]).await;
     assert_eq!(name, "NameNotFound");
+    assert!(report.contains("acme"), "the account: {report}");
     assert!(report.contains("no-such-host.invalid"), "{report}");
 }
 
@@ -24,6 +25,7 @@ async fn a_closed_port() {
     let port = closed.port().to_string();
     let (name, report) = failure(&world, &[("SSH_PORT", &port)]).await;
     assert_eq!(name, "ConnectFailed");
+    assert!(report.contains("acme"), "the account: {report}");
     assert!(report.contains(&format!("127.0.0.1:{port}")), "{report}");
 }
 
@@ -36,6 +38,7 @@ async fn a_banner_that_never_comes() {
     let started = std::time::Instant::now();
     let (name, report) = failure(&world, &extra).await;
     assert_eq!(name, "ServerSilent");
+    assert!(report.contains("acme"), "the account: {report}");
     assert!(
         report.contains("banner") && report.contains(&port),
         "{report}"
@@ -91,6 +94,7 @@ async fn a_wrong_host_key() {
     let other = SftpServer::builder().host_key_seed(4711).start().await;
     let (name, report) = failure(&world, &[("SSH_HOST_KEY", other.host_key())]).await;
     assert_eq!(name, "HostKeyMismatch");
+    assert!(report.contains("acme"), "the account: {report}");
     assert!(
         report.contains(server.fingerprint()),
         "the found one: {report}"

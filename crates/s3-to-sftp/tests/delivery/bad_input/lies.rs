@@ -42,6 +42,47 @@ async fn a_server_that_stores_the_beginning_of_each_write_and_the_right_size() {
     world.assert_only(&["f"]);
 }
 
+/// A second server behind the same name appends to what we write.
+#[tokio::test]
+async fn a_file_that_is_longer_than_the_object() {
+    let (world, server) = world().await;
+    let home = server.home().to_owned();
+    server.hook(move |request| match &request.path {
+        Some(path) if request.operation == Operation::Stat && path.ends_with(".part") => {
+            let file = home.join(path.trim_start_matches('/'));
+            Action::Run(Box::new(move || {
+                std::fs::write(file, "content and more").expect("it is there");
+            }))
+        }
+        _ => Action::Pass,
+    });
+    let (name, report) = failure(&world, &[]).await;
+    assert_eq!(name, "SizeMismatch", "{report}");
+}
+
+/// Servers that store elsewhere tell a file's length late.
+#[tokio::test]
+async fn a_length_that_is_told_late_is_waited_for() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let home = server.home().to_owned();
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    server.hook(move |request| match &request.path {
+        Some(path) if request.operation == Operation::Stat && path.ends_with(".part") => {
+            let file = home.join(path.trim_start_matches('/'));
+            let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            Action::Run(Box::new(move || {
+                let content = if first { "" } else { "content" };
+                std::fs::write(file, content).expect("it is there");
+            }))
+        }
+        _ => Action::Pass,
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.s3.count("GetObject"), 1, "not begun anew");
+}
+
 #[tokio::test]
 async fn a_server_that_takes_the_file_away_at_close() {
     let (world, server) = world().await;
@@ -101,6 +142,110 @@ async fn a_rename_that_fails_half_way_is_rolled_back() {
     assert_eq!(world.file("f"), b"yesterday's");
     assert!(world.has_source("f"));
     world.assert_only(&["f"]);
+}
+
+/// Without posix-rename: the twin of another environment publishes first, and its source is gone.
+#[tokio::test]
+async fn a_file_that_appeared_before_the_rename_is_not_moved_aside() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    let (home, store) = (server.home().to_owned(), world.s3.store());
+    server.hook(testkit::sftp::nth(Operation::Rename, 1, move || {
+        let (home, store) = (home.clone(), store.clone());
+        Action::Run(Box::new(move || {
+            std::fs::write(home.join("f"), "the twin's, of another length").expect("writable");
+            store.delete(World::BUCKET, "f");
+        }))
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Gone(_)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"the twin's, of another length");
+    world.assert_only(&["f"]);
+}
+
+/// The twin has moved the old file aside already.
+#[tokio::test]
+async fn an_old_file_that_is_gone_before_it_is_moved_aside_begins_anew() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    let home = server.home().to_owned();
+    server.hook(testkit::sftp::nth(Operation::Rename, 2, move || {
+        let old = home.join("f");
+        Action::Run(Box::new(move || {
+            std::fs::remove_file(old).expect("it is there");
+        }))
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"today's");
+    world.assert_only(&["f"]);
+}
+
+/// Partners read their files, and that is no reason to send another one anew.
+#[tokio::test]
+async fn an_old_file_that_is_read_meanwhile_is_still_the_same() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    let home = server.home().to_owned();
+    server.hook(testkit::sftp::nth(Operation::Rename, 1, move || {
+        let old = home.join("f");
+        Action::Run(Box::new(move || {
+            let read = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+            let file = std::fs::File::open(old).expect("it is there");
+            let times = std::fs::FileTimes::new().set_accessed(read);
+            file.set_times(times).expect("it is ours");
+        }))
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.s3.count("GetObject"), 1, "not begun anew");
+}
+
+/// Whoever may not rename may not move the partner's file either.
+#[tokio::test]
+async fn a_denied_rename_moves_nothing_aside() {
+    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "today's");
+    server.hook(testkit::sftp::nth(Operation::Rename, 1, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    let outcome = world.deliver("f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "PermissionDenied", "{}", error.report());
+    assert_eq!(server.requests_of(Operation::Rename).len(), 1);
+    world.assert_only(&["f"]);
+}
+
+/// The server makes the file, and its answer does not come before the time is over.
+#[tokio::test]
+async fn a_temporary_whose_open_the_deadline_ends_is_removed() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let home = server.home().to_owned();
+    server.hook(move |request| match &request.path {
+        Some(path) if request.operation == Operation::Open => {
+            std::fs::write(home.join(path.trim_start_matches('/')), "").expect("writable");
+            Action::Drop
+        }
+        _ => Action::Pass,
+    });
+    let deliverer = world.deliverer(&[]);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(1);
+    let mut invocation = deliverer.invocation(deadline);
+    let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
+    invocation.finish().await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    world.assert_only(&[]);
 }
 
 /// The time is over when the old file is aside and the new one has not its name yet.

@@ -4,6 +4,7 @@
 mod broken_link;
 mod connection;
 mod lies;
+mod odd_store;
 mod private_key;
 mod remote_path;
 mod server;

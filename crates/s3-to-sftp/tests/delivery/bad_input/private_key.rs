@@ -64,6 +64,14 @@ async fn a_private_key_that_is_a_public_key() {
     assert!(report.contains("public key"), "{report}");
 }
 
+/// Whatever it is, it is not read into memory.
+#[tokio::test]
+async fn a_private_key_that_is_larger_than_any_key() {
+    let (name, report, _world) = with_key(Some(&"x".repeat(70_000))).await;
+    assert_eq!(name, "PrivateKeyUnavailable");
+    assert!(report.contains("70000 bytes"), "{report}");
+}
+
 #[tokio::test]
 async fn a_private_key_that_is_cut_short() {
     let key = SftpServer::start()
@@ -76,6 +84,18 @@ async fn a_private_key_that_is_cut_short() {
     assert_eq!(name, "PrivateKeyUnusable");
     let secret = half.lines().nth(1).expect("a second line");
     assert!(!report.contains(&secret[..20]), "{report}");
+}
+
+/// russh's errors print their source, and hand it out as well.
+#[tokio::test]
+async fn a_private_key_that_is_garbage_in_armour() {
+    let garbage = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+    let (name, report, _world) = with_key(Some(garbage)).await;
+    assert_eq!(name, "PrivateKeyUnusable");
+    let causes = report.split(": ").collect::<Vec<_>>();
+    let mut once = causes.clone();
+    once.dedup();
+    assert_eq!(causes, once, "no cause is printed twice: {report}");
 }
 
 #[tokio::test]

@@ -125,3 +125,28 @@ async fn a_body_with_a_wrong_byte() {
         "nothing is published"
     );
 }
+
+/// The server takes more than two seconds to close, and v2 arrives meanwhile: the look beside the close
+/// is too old.
+#[tokio::test]
+async fn an_object_replaced_while_the_server_takes_its_time_to_close() {
+    let (world, server) = world().await;
+    world.put("f", "one");
+    let slow = std::time::Duration::from_millis(2100);
+    server.hook(testkit::sftp::nth(Operation::Close, 1, move || {
+        testkit::sftp::Action::Delay(slow)
+    }));
+    let store = world.s3.store();
+    world.s3.hook(
+        move |request| match (request.operation.as_str(), request.number) {
+            ("HeadObject", 2) => {
+                let store = store.clone();
+                S3Action::run(move || _ = store.put(World::BUCKET, "f", "two"))
+            }
+            _ => S3Action::Pass,
+        },
+    );
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"two");
+}

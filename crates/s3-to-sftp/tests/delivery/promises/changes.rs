@@ -175,3 +175,94 @@ pub(crate) async fn a_denied_delete_does_not_fail_the_delivery(world: World) {
     assert_eq!(world.file("f"), b"content");
     assert!(world.has_source("f"));
 }
+
+/// A version of its own with the same bytes, put within the same second.
+pub(crate) async fn the_same_content_as_another_version_is_another_object(world: World) {
+    let store = world.s3.store();
+    store.create_versioned_bucket("versions");
+    let at = std::time::SystemTime::now();
+    store.put("versions", "f", "same");
+    store.set_last_modified("versions", "f", at);
+    let again = world.s3.store();
+    world.s3.hook(
+        move |request| match (request.operation.as_str(), request.number) {
+            ("HeadObject", 1) => {
+                let store = again.clone();
+                Action::run(move || {
+                    store.put("versions", "f", "same");
+                    store.set_last_modified("versions", "f", at);
+                })
+            }
+            _ => Action::Pass,
+        },
+    );
+    let outcome = world.deliver_from("versions", "f").await;
+    assert!(
+        matches!(outcome, Outcome::Delivered(_, Disposal::Deleted)),
+        "{outcome:?}"
+    );
+    let requests = world.s3.requests();
+    let gets = requests
+        .iter()
+        .filter(|request| request.operation == "GetObject" && request.key == "f")
+        .count();
+    assert_eq!(gets, 2, "the second version was read");
+}
+
+/// The rest of a version is asked for by its id.
+pub(crate) async fn a_version_that_breaks_off_is_gone_on_with_by_its_id(world: World) {
+    let store = world.s3.store();
+    store.create_versioned_bucket("versions");
+    store.put("versions", "f", payload::ramp(2_000_000));
+    world.s3.hook(
+        |request| match (request.operation.as_str(), request.number) {
+            ("GetObject", 1) => Action::CutBody { after: 1_000_000 },
+            _ => Action::Pass,
+        },
+    );
+    let outcome = world.deliver_from("versions", "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    let requests = world.s3.requests();
+    let resumed: Vec<_> = requests.iter().filter(|it| it.range.is_some()).collect();
+    assert_eq!(resumed.len(), 1);
+    assert!(resumed[0].version_id.is_some(), "{resumed:?}");
+}
+
+pub(crate) async fn a_source_that_somebody_else_deletes_is_gone_already(world: World) {
+    world.put("f", "content");
+    let store = world.s3.store();
+    world
+        .s3
+        .hook(move |request| match request.operation.as_str() {
+            "DeleteObject" => {
+                let store = store.clone();
+                Action::run(move || store.delete(World::BUCKET, "f"))
+            }
+            _ => Action::Pass,
+        });
+    let outcome = world.deliver("f").await;
+    assert!(
+        matches!(outcome, Outcome::Delivered(_, Disposal::AlreadyGone)),
+        "{outcome:?}"
+    );
+}
+
+pub(crate) async fn a_delete_that_meets_a_concurrent_write_is_tried_again(world: World) {
+    world.put("f", "content");
+    world.s3.hook(
+        |request| match (request.operation.as_str(), request.number) {
+            ("DeleteObject", 1 | 2) => Action::Fail {
+                status: 409,
+                code: "ConditionalRequestConflict",
+                message: "A conflicting operation occurred.",
+            },
+            _ => Action::Pass,
+        },
+    );
+    let outcome = world.deliver("f").await;
+    assert!(
+        matches!(outcome, Outcome::Delivered(_, Disposal::Deleted)),
+        "{outcome:?}"
+    );
+    assert!(!world.has_source("f"));
+}
