@@ -1,7 +1,5 @@
 //! One object, end to end: the only place that decides to begin anew.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, timeout_at};
 
 use crate::destination::{Temporary, remove_unopened};
@@ -11,14 +9,11 @@ use crate::object::{ObjectName, ObjectVersion};
 use crate::receipt::{Outcome, Published, Receipt, SizeCheck, seconds};
 use crate::remote_path::{RemotePath, tag};
 use crate::settings::Settings;
-use crate::source::{Body, Disposal, Found, Look, S3, SourceError};
+use crate::source::{Body, Disposal, Found, LastLook, S3, SourceError};
 use crate::transfer::{TransferError, transfer};
 
 /// How often an object may change under a delivery before it is left to a later attempt.
 const ROUNDS: u32 = 3;
-
-/// How old the last look at the source may be when the rename goes out.
-const LOOK_AGE: Duration = Duration::from_secs(2);
 
 /// What happens to a source that is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +52,7 @@ impl From<Cause> for Stop {
         match cause {
             // Whoever was faster has delivered this object or a newer one: what is in S3 now tells.
             Cause::Overtaken(_) => Self::Changed,
+            Cause::Source(error) => error.into(),
             cause => Self::Failed(cause),
         }
     }
@@ -67,7 +63,7 @@ impl From<SourceError> for Stop {
         match error {
             SourceError::Replaced => Self::Changed,
             SourceError::Vanished => Self::Gone,
-            error => Self::Failed(error.into()),
+            error => Self::Failed(Cause::Source(error)),
         }
     }
 }
@@ -215,25 +211,17 @@ impl Delivery<'_> {
             Err(TransferError::Destination(cause)) => return Err(cause.into()),
         }
         *stage = Stage::Verify;
-        let look = async { (self.s3.look(version).await, Instant::now()) };
-        let (verified, (mut look, mut looked)) = tokio::join!(temporary.verify(version.size), look);
+        let mut look = LastLook::new(self.s3, version);
+        let (verified, looked) = tokio::join!(temporary.verify(version.size), look.confirm());
         let verified = verified?;
         *stage = Stage::LastLook;
-        loop {
-            match look? {
-                Look::Same => {}
-                Look::Replaced => return Err(Stop::Changed),
-                Look::Gone => return Err(Stop::Gone),
-            }
-            if looked.elapsed() < LOOK_AGE {
-                break;
-            }
-            // A server that takes its time to close has made the look old.
-            look = self.s3.look(version).await;
-            looked = Instant::now();
-        }
+        looked?;
         *stage = Stage::Publish;
-        Ok((temporary.publish(&verified, aside).await?, verified.size))
+        // Each rename asks for a look that is fresh: a server may take its time for the close, and
+        // for a rename that it then refuses.
+        let fresh = async || look.confirm().await.map_err(Cause::from);
+        let published = temporary.publish(&verified, aside, fresh).await?;
+        Ok((published, verified.size))
     }
 
     /// Writes the receipt, and only then touches the source.

@@ -119,11 +119,14 @@ pub enum Cause {
     /// The temporary file is gone although it was written and closed.
     #[error("the server took the temporary file {0} away when it was closed")]
     TemporaryGone(String),
+    /// The temporary file was there at the verification and is not at the rename.
+    #[error("the temporary file {0} is gone from the server")]
+    TemporaryLost(String),
     /// Another file appeared under the final name between the verification and the rename.
     #[error("another file appeared as {0} in the meantime")]
     Overtaken(String),
     /// The object changed each time it was looked at.
-    #[error("the object changed while it was delivered, {0} times in a row")]
+    #[error("the object, or the file under its final name, changed meanwhile, {0} times in a row")]
     KeepsChanging(u32),
     /// The invocation's time is over.
     #[error("the function's time was nearly over")]
@@ -252,7 +255,10 @@ impl Cause {
                 _ => (Retry, Object),
             },
             Self::IsDirectory(_) | Self::Size { .. } | Self::TemporaryGone(_) => (Reject, Object),
-            Self::Overtaken(_) | Self::KeepsChanging(_) | Self::Deadline => (Retry, Object),
+            Self::TemporaryLost(_)
+            | Self::Overtaken(_)
+            | Self::KeepsChanging(_)
+            | Self::Deadline => (Retry, Object),
         };
         Verdict { kind, scope }
     }
@@ -295,6 +301,7 @@ impl Cause {
             Self::IsDirectory(_) => "NameIsDirectory",
             Self::Size { .. } => "SizeMismatch",
             Self::TemporaryGone(_) => "TemporaryGone",
+            Self::TemporaryLost(_) => "TemporaryLost",
             Self::Overtaken(_) => "Overtaken",
             Self::KeepsChanging(_) => "SourceKeepsChanging",
             Self::Deadline => "DeadlineReached",
@@ -349,7 +356,20 @@ impl Cause {
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }
+            Self::Sftp { source, .. } if source.is(StatusCode::NO_SUCH_FILE) => {
+                "ask the partner whether the account may make directories, or correct SSH_DIR"
+            }
             Self::NoDirectory(_) => "make the directory on the server, or correct SSH_DIR",
+            Self::Size { .. } => {
+                "ask the partner whether a quota, a full disk or a filter cuts files short"
+            }
+            Self::TemporaryGone(_) | Self::TemporaryLost(_) => {
+                "ask the partner which names its server leaves alone until they are renamed, and set \
+                 SSH_TEMPORARY_NAME"
+            }
+            Self::Source(SourceError::NoSuchBucket(_)) => {
+                "check the bucket's name and the function's region"
+            }
             Self::IsDirectory(_) => "rename one of the two, or set SSH_FILENAME",
             Self::Deadline => "give the function more time (its time-out), or smaller objects",
             _ => return None,

@@ -17,6 +17,7 @@ use aws_sdk_s3::types::ChecksumMode;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 pub use body::Body;
 pub use error::SourceError;
@@ -171,13 +172,14 @@ impl S3 {
                 Look::Gone => return Ok(Disposal::AlreadyGone),
             }
         }
+        let mut condition = Some(version.etag.clone());
         for _ in 0..DELETE_TRIES {
             let answer = self
                 .client
                 .delete_object()
                 .bucket(&version.name.bucket)
                 .key(&version.name.key)
-                .if_match(&version.etag)
+                .set_if_match(condition.clone())
                 .send()
                 .await;
             match answer {
@@ -187,6 +189,9 @@ impl S3 {
                     Some(404) => return Ok(Disposal::AlreadyGone),
                     // Somebody wrote at the same moment: which of the two was first shows now.
                     Some(409) => {}
+                    // A store that knows no condition on a DELETE, and says so. The look has just
+                    // passed, and nothing better is to be had there.
+                    Some(400 | 501) if !self.is_aws && condition.is_some() => condition = None,
                     _ => return Err(SourceError::from_sdk(error)),
                 },
             }
@@ -214,22 +219,22 @@ impl S3 {
                     SourceError::from_sdk(error)
                 }
             })?;
-        let size = answer
-            .content_length()
-            .and_then(|size| u64::try_from(size).ok())
-            .unwrap_or(0);
-        if size > SMALL_OBJECT {
-            return Err(SourceError::TooLarge {
-                size,
-                limit: SMALL_OBJECT,
-            });
-        }
-        let bytes = answer
-            .body
-            .collect()
+        let mut bytes = Vec::new();
+        let mut body = answer.body;
+        while let Some(chunk) = body
+            .try_next()
             .await
-            .map_err(|error| SourceError::Body(error.into()))?;
-        match String::from_utf8(bytes.to_vec()) {
+            .map_err(|error| SourceError::Body(error.into()))?
+        {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > SMALL_OBJECT {
+                drop(Secret::new(bytes));
+                return Err(SourceError::TooLarge {
+                    limit: SMALL_OBJECT,
+                });
+            }
+        }
+        match String::from_utf8(bytes) {
             Ok(text) => Ok(Secret::new(text)),
             Err(error) => {
                 // The bytes may be a key in a binary format: they are wiped, not shown.
@@ -242,6 +247,45 @@ impl S3 {
 
 /// A delete that met a concurrent write is tried this often.
 const DELETE_TRIES: usize = 3;
+
+/// The last look at a source before its file is published.
+#[derive(Debug)]
+pub struct LastLook<'a> {
+    s3: &'a S3,
+    version: &'a ObjectVersion,
+    /// When S3 last answered that the version is still there.
+    confirmed: Option<Instant>,
+}
+
+/// How old the answer may be when a rename goes out.
+const LOOK_AGE: Duration = Duration::from_secs(2);
+
+impl<'a> LastLook<'a> {
+    /// Looks after `version`; nothing is asked yet.
+    pub fn new(s3: &'a S3, version: &'a ObjectVersion) -> Self {
+        Self {
+            s3,
+            version,
+            confirmed: None,
+        }
+    }
+
+    /// Makes sure that S3 has confirmed the version less than 2 s ago.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Replaced`], [`SourceError::Vanished`], or S3 did not say.
+    pub async fn confirm(&mut self) -> Result<(), SourceError> {
+        while self.confirmed.is_none_or(|at| at.elapsed() >= LOOK_AGE) {
+            match self.s3.look(self.version).await? {
+                Look::Same => self.confirmed = Some(Instant::now()),
+                Look::Replaced => return Err(SourceError::Replaced),
+                Look::Gone => return Err(SourceError::Vanished),
+            }
+        }
+        Ok(())
+    }
+}
 
 /// What a last look saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,23 +13,26 @@ impl<'a> Temporary<'a> {
     /// source is kept: a duplicate is harmless, a loss is not.
     ///
     /// `aside` is a name of this delivery's own, for the old file where the server cannot rename
-    /// over it.
+    /// over it. `look` has to agree before each rename that gives the new file the final name.
     pub(crate) async fn publish(
         &mut self,
         verified: &Verified,
         aside: &'a str,
+        mut look: impl AsyncFnMut() -> Result<(), Cause>,
     ) -> Result<Published, Cause> {
         let (from, to) = (self.name.full.as_str(), self.path.full());
         if verified.final_file.is_some_and(|file| file.is_directory()) {
             return Err(Cause::IsDirectory(to.to_owned()));
         }
         if self.session.has_posix_rename() {
+            look().await?;
             match self.session.posix_rename(from, to).await {
                 Ok(()) => return Ok(Published::PosixRename),
                 Err(error) if may_try_otherwise(&error) => {}
-                Err(error) => return Err(Cause::sftp(format!("RENAME of {from} to {to}"))(error)),
+                Err(error) => return Err(rename_failed(from, to, error)),
             }
         }
+        look().await?;
         let refused = match self.session.rename(from, to).await {
             Ok(()) => return Ok(Published::Rename),
             Err(error) => error,
@@ -42,8 +45,11 @@ impl<'a> Temporary<'a> {
             Some(_) if !is_same_file(now, verified.final_file) => {
                 Err(Cause::Overtaken(to.to_owned()))
             }
-            Some(_) if may_try_otherwise(&refused) => self.move_aside(from, to, aside).await,
-            _ => Err(Cause::sftp(format!("RENAME of {from} to {to}"))(refused)),
+            Some(_) if may_try_otherwise(&refused) => {
+                look().await?;
+                self.move_aside(from, to, aside, look).await
+            }
+            _ => Err(rename_failed(from, to, refused)),
         }
     }
 
@@ -54,6 +60,7 @@ impl<'a> Temporary<'a> {
         from: &str,
         to: &str,
         aside: &'a str,
+        mut look: impl AsyncFnMut() -> Result<(), Cause>,
     ) -> Result<Published, Cause> {
         self.old_file = Some(aside);
         if let Err(error) = self.session.rename(to, aside).await {
@@ -66,10 +73,11 @@ impl<'a> Temporary<'a> {
                 Cause::sftp(format!("RENAME of {to} to {aside}"))(error)
             });
         }
+        look().await?;
         self.session
             .rename(from, to)
             .await
-            .map_err(Cause::sftp(format!("RENAME of {from} to {to}")))?;
+            .map_err(|error| rename_failed(from, to, error))?;
         self.old_file = None;
         if let Err(error) = self.session.remove(aside).await {
             tracing::warn!(name = aside, %error, "the replaced file is left on the server");
@@ -111,6 +119,16 @@ impl<'a> Temporary<'a> {
 fn is_same_file(one: Option<Attributes>, other: Option<Attributes>) -> bool {
     let told = |it: Attributes| (it.size, it.modified(), it.owner, it.permissions);
     one.map(told) == other.map(told)
+}
+
+/// Of the two names only the temporary's can be missing: somebody took it, or this attempt is one that
+/// was overtaken by its own retry.
+fn rename_failed(from: &str, to: &str, error: Error) -> Cause {
+    if error.is(StatusCode::NO_SUCH_FILE) {
+        Cause::TemporaryLost(from.to_owned())
+    } else {
+        Cause::sftp(format!("RENAME of {from} to {to}"))(error)
+    }
 }
 
 /// Whether the server refused this kind of rename, rather than any.

@@ -48,10 +48,8 @@ pub enum SourceError {
     #[error("S3 answered 409 to each try: others write to the same key")]
     Busy,
     /// Too large for what it is meant to be.
-    #[error("the object has {size} bytes; at most {limit} are read")]
+    #[error("the object is too large: at most {limit} bytes are read")]
     TooLarge {
-        /// Bytes.
-        size: u64,
         /// Bytes.
         limit: u64,
     },

@@ -90,7 +90,6 @@ fn the_contract_is_what_it_was() {
             "SSH_PRIVATE_KEY",
             "SSH_PORT",
             "SSH_DIR",
-            "LOGGING_LEVEL"
         ]
     );
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use russh::keys::key::safe_rng;
+use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
 use s3_to_sftp::error::{Scope, VerdictKind};
 use s3_to_sftp::receipt::Outcome;
 use testkit::sftp::{SftpServer, closed_port, silent};
@@ -115,4 +117,29 @@ async fn an_account_without_sftp() {
     let (name, report) = failure(&world, &[]).await;
     assert_eq!(name, "SftpRefused");
     assert!(report.contains("acme"), "{report}");
+}
+
+/// A server has several keys and proves the one that the client asks for first: that has to be the
+/// pinned one.
+#[tokio::test]
+async fn a_pinned_key_is_the_one_that_is_asked_for() {
+    let ecdsa = Algorithm::Ecdsa {
+        curve: EcdsaCurve::NistP256,
+    };
+    for pinned in [ecdsa.clone(), Algorithm::Ed25519] {
+        let keys = [Algorithm::Ed25519, ecdsa.clone()].map(|algorithm| {
+            PrivateKey::random(&mut safe_rng(), algorithm).expect("it can be made")
+        });
+        let key = keys.iter().find(|key| key.algorithm() == pinned);
+        let line = key.expect("it is one of the two").public_key().to_openssh();
+        let line = line.expect("it can be written");
+        let (world, _server) = with(SftpServer::builder().host_keys(keys.to_vec())).await;
+        world.put("f", "content");
+        let deliverer = world.deliverer(&[("SSH_HOST_KEY", &line)]);
+        let outcome = world.deliver_by(&deliverer, "f").await;
+        assert!(
+            matches!(outcome, Outcome::Delivered(..)),
+            "{pinned}: {outcome:?}"
+        );
+    }
 }

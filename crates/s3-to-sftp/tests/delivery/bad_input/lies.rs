@@ -2,7 +2,7 @@
 
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
-use testkit::sftp::{Action, Operation, SftpServer, every, flags, status};
+use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, flags, nth, status};
 
 use super::{failure, with, world};
 use crate::world::{World, job};
@@ -114,10 +114,7 @@ async fn a_server_that_takes_the_file_away_at_close() {
 /// A directory under the final name must not be moved aside as if it were an old file.
 #[tokio::test]
 async fn a_directory_under_the_final_name() {
-    for extensions in [
-        testkit::sftp::Extensions::OPENSSH,
-        testkit::sftp::Extensions::NONE,
-    ] {
+    for extensions in [Extensions::OPENSSH, Extensions::NONE] {
         let (world, _server) = with(SftpServer::builder().extensions(extensions)).await;
         std::fs::create_dir(world.home().join("f")).expect("the home can be written to");
         let (name, _) = failure(&world, &[]).await;
@@ -129,12 +126,12 @@ async fn a_directory_under_the_final_name() {
 /// Without posix-rename the old file is moved aside; where the second rename fails it comes back.
 #[tokio::test]
 async fn a_rename_that_fails_half_way_is_rolled_back() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
     // The first is refused by the old file, the second moves that aside, the third is the one.
-    server.hook(testkit::sftp::nth(Operation::Rename, 3, || {
+    server.hook(nth(Operation::Rename, 3, || {
         Action::refuse(status::FAILURE)
     }));
     let outcome = world.deliver("f").await;
@@ -147,12 +144,12 @@ async fn a_rename_that_fails_half_way_is_rolled_back() {
 /// Without posix-rename: the twin of another environment publishes first, and its source is gone.
 #[tokio::test]
 async fn a_file_that_appeared_before_the_rename_is_not_moved_aside() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
     let (home, store) = (server.home().to_owned(), world.s3.store());
-    server.hook(testkit::sftp::nth(Operation::Rename, 1, move || {
+    server.hook(nth(Operation::Rename, 1, move || {
         let (home, store) = (home.clone(), store.clone());
         Action::Run(Box::new(move || {
             std::fs::write(home.join("f"), "the twin's, of another length").expect("writable");
@@ -168,12 +165,12 @@ async fn a_file_that_appeared_before_the_rename_is_not_moved_aside() {
 /// The twin has moved the old file aside already.
 #[tokio::test]
 async fn an_old_file_that_is_gone_before_it_is_moved_aside_begins_anew() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
     let home = server.home().to_owned();
-    server.hook(testkit::sftp::nth(Operation::Rename, 2, move || {
+    server.hook(nth(Operation::Rename, 2, move || {
         let old = home.join("f");
         Action::Run(Box::new(move || {
             std::fs::remove_file(old).expect("it is there");
@@ -188,12 +185,12 @@ async fn an_old_file_that_is_gone_before_it_is_moved_aside_begins_anew() {
 /// Partners read their files, and that is no reason to send another one anew.
 #[tokio::test]
 async fn an_old_file_that_is_read_meanwhile_is_still_the_same() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
     let home = server.home().to_owned();
-    server.hook(testkit::sftp::nth(Operation::Rename, 1, move || {
+    server.hook(nth(Operation::Rename, 1, move || {
         let old = home.join("f");
         Action::Run(Box::new(move || {
             let read = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
@@ -210,11 +207,11 @@ async fn an_old_file_that_is_read_meanwhile_is_still_the_same() {
 /// Whoever may not rename may not move the partner's file either.
 #[tokio::test]
 async fn a_denied_rename_moves_nothing_aside() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
-    server.hook(testkit::sftp::nth(Operation::Rename, 1, || {
+    server.hook(nth(Operation::Rename, 1, || {
         Action::refuse(status::PERMISSION_DENIED)
     }));
     let outcome = world.deliver("f").await;
@@ -251,11 +248,11 @@ async fn a_temporary_whose_open_the_deadline_ends_is_removed() {
 /// The time is over when the old file is aside and the new one has not its name yet.
 #[tokio::test]
 async fn a_rename_that_the_deadline_ends_half_way_is_rolled_back() {
-    let builder = SftpServer::builder().extensions(testkit::sftp::Extensions::NONE);
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "today's");
-    server.hook(testkit::sftp::nth(Operation::Rename, 3, || Action::Drop));
+    server.hook(nth(Operation::Rename, 3, || Action::Drop));
     let deliverer = world.deliverer(&[]);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(2);
     let mut invocation = deliverer.invocation(deadline);
@@ -316,4 +313,51 @@ async fn nothing_is_opened_with_trunc() {
         opens.iter().all(|open| open.flags & flags::TRUNC == 0),
         "{opens:?}"
     );
+}
+
+/// Without posix-rename the first rename is refused, slowly; then v2 is there. The look that was
+/// fresh before it is not any more, and v1 must not be published after v2.
+#[tokio::test]
+async fn a_look_that_grew_old_while_a_rename_was_refused_is_repeated() {
+    let builder = SftpServer::builder().extensions(Extensions::NONE);
+    let (world, server) = with(builder).await;
+    world.write_file("f", "yesterday's");
+    world.put("f", "one");
+    let store = world.s3.store();
+    server.hook(nth(Operation::Rename, 1, move || {
+        let store = store.clone();
+        Action::Run(Box::new(move || {
+            // The age of a look is measured in real time.
+            std::thread::park_timeout(std::time::Duration::from_millis(2100));
+            store.put(World::BUCKET, "f", "two");
+        }))
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"two");
+    assert_eq!(
+        server.requests_of(Operation::Rename).len(),
+        4,
+        "one refused for v1, and v2's three"
+    );
+    world.assert_only(&["f"]);
+}
+
+/// Somebody takes the temporary between the verification and the rename.
+#[tokio::test]
+async fn a_temporary_that_is_lost_is_a_reason_to_try_again() {
+    let (world, server) = world().await;
+    let home = server.home().to_owned();
+    server.hook(move |request| {
+        if request.operation != Operation::PosixRename {
+            return Action::Pass;
+        }
+        let taken = home.join(request.path.clone().unwrap_or_default());
+        Action::Run(Box::new(move || {
+            std::fs::remove_file(taken).expect("it is there");
+        }))
+    });
+    let (name, report) = failure(&world, &[]).await;
+    assert_eq!(name, "TemporaryLost", "{report}");
+    assert!(report.contains("next:"), "{report}");
 }

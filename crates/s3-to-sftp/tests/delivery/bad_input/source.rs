@@ -1,6 +1,7 @@
 //! What S3 answers.
 
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::source::Disposal;
 use testkit::payload;
 use testkit::s3::Action as S3Action;
 use testkit::sftp::{Operation, closed_port};
@@ -149,4 +150,29 @@ async fn an_object_replaced_while_the_server_takes_its_time_to_close() {
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
     assert_eq!(world.file("f"), b"two");
+}
+
+/// A store that knows no condition on a DELETE, and says so: the look before it has to do.
+#[tokio::test]
+async fn a_store_that_refuses_conditions_on_a_delete() {
+    for (code, word) in [(501, "NotImplemented"), (400, "InvalidArgument")] {
+        let (world, _server) = world().await;
+        world.put("f", "content");
+        world
+            .s3
+            .hook(move |request| match request.operation.as_str() {
+                "DeleteObject" if request.if_match.is_some() => S3Action::Fail {
+                    status: code,
+                    code: word,
+                    message: "A header you provided implies functionality that is not implemented",
+                },
+                _ => S3Action::Pass,
+            });
+        let outcome = world.deliver("f").await;
+        assert!(
+            matches!(outcome, Outcome::Delivered(_, Disposal::Deleted)),
+            "{code}: {outcome:?}"
+        );
+        assert!(!world.has_source("f"));
+    }
 }
