@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::destination::{Temporary, remove_unopened};
+use crate::destination::{self, Temporary, remove_unopened};
 use crate::error::{Cause, Error, Stage};
 use crate::link::Link;
 use crate::object::{ObjectName, ObjectVersion};
@@ -65,6 +65,12 @@ impl From<SourceError> for Stop {
             SourceError::Vanished => Self::Gone,
             error => Self::Failed(Cause::Source(error)),
         }
+    }
+}
+
+impl destination::LastLook for LastLook<'_> {
+    async fn confirm(&mut self) -> Result<(), Cause> {
+        Ok(LastLook::confirm(self).await?)
     }
 }
 
@@ -219,8 +225,7 @@ impl Delivery<'_> {
         *stage = Stage::Publish;
         // Each rename asks for a look that is fresh: a server may take its time for the close, and
         // for a rename that it then refuses.
-        let fresh = async || look.confirm().await.map_err(Cause::from);
-        let published = temporary.publish(&verified, aside, fresh).await?;
+        let published = temporary.publish(&verified, aside, &mut look).await?;
         Ok((published, verified.size))
     }
 

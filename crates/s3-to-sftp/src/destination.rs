@@ -16,6 +16,8 @@ use crate::receipt::SizeCheck;
 use crate::remote_path::{RemotePath, TemporaryPath};
 use crate::transfer;
 
+pub(crate) use publish::LastLook;
+
 /// Servers that store elsewhere tell a file's length late: it is asked again after these.
 const LATE_SIZE: [Duration; 3] = [
     Duration::from_millis(200),

@@ -1,10 +1,18 @@
 //! The rename that gives a verified file its final name.
 
+use std::future::Future;
+
 use sftp::{Attributes, Error, StatusCode};
 
 use super::{Temporary, Verified, answered};
 use crate::error::Cause;
 use crate::receipt::Published;
+
+/// The source's say before a rename.
+pub(crate) trait LastLook: Send {
+    /// Makes sure that what was read is still what is there.
+    fn confirm(&mut self) -> impl Future<Output = Result<(), Cause>> + Send;
+}
 
 impl<'a> Temporary<'a> {
     /// Renames the temporary to the final name, over whatever file is there.
@@ -18,23 +26,26 @@ impl<'a> Temporary<'a> {
         &mut self,
         verified: &Verified,
         aside: &'a str,
-        mut look: impl AsyncFnMut() -> Result<(), Cause>,
+        look: &mut impl LastLook,
     ) -> Result<Published, Cause> {
         let (from, to) = (self.name.full.as_str(), self.path.full());
         if verified.final_file.is_some_and(|file| file.is_directory()) {
             return Err(Cause::IsDirectory(to.to_owned()));
         }
         if self.session.has_posix_rename() {
-            look().await?;
+            look.confirm().await?;
             match self.session.posix_rename(from, to).await {
                 Ok(()) => return Ok(Published::PosixRename),
                 Err(error) if may_try_otherwise(&error) => {}
                 Err(error) => return Err(rename_failed(from, to, error)),
             }
         }
-        look().await?;
+        look.confirm().await?;
         let refused = match self.session.rename(from, to).await {
-            Ok(()) => return Ok(Published::Rename),
+            Ok(()) => {
+                self.forget_old_file(aside).await;
+                return Ok(Published::Rename);
+            }
             Err(error) => error,
         };
         // The draft has RENAME fail where the target exists. Only the very file that was seen there
@@ -46,7 +57,7 @@ impl<'a> Temporary<'a> {
                 Err(Cause::Overtaken(to.to_owned()))
             }
             Some(_) if may_try_otherwise(&refused) => {
-                look().await?;
+                look.confirm().await?;
                 self.move_aside(from, to, aside, look).await
             }
             _ => Err(rename_failed(from, to, refused)),
@@ -60,10 +71,18 @@ impl<'a> Temporary<'a> {
         from: &str,
         to: &str,
         aside: &'a str,
-        mut look: impl AsyncFnMut() -> Result<(), Cause>,
+        look: &mut impl LastLook,
     ) -> Result<Published, Cause> {
         self.old_file = Some(aside);
-        if let Err(error) = self.session.rename(to, aside).await {
+        let mut moved = self.session.rename(to, aside).await;
+        if moved.as_ref().is_err_and(may_try_otherwise) && self.session.remove(aside).await.is_ok()
+        {
+            // An earlier attempt of the same owner has moved a file there, and published its own: the
+            // answer to that was lost. What stands under the final name is complete, so the older one
+            // is not needed any more.
+            moved = self.session.rename(to, aside).await;
+        }
+        if let Err(error) = moved {
             if error.status().is_some() {
                 self.old_file = None;
             }
@@ -73,20 +92,28 @@ impl<'a> Temporary<'a> {
                 Cause::sftp(format!("RENAME of {to} to {aside}"))(error)
             });
         }
-        look().await?;
+        look.confirm().await?;
         self.session
             .rename(from, to)
             .await
             .map_err(|error| rename_failed(from, to, error))?;
         self.old_file = None;
-        if let Err(error) = self.session.remove(aside).await {
-            tracing::warn!(name = aside, %error, "the replaced file is left on the server");
-        }
+        self.forget_old_file(aside).await;
         Ok(Published::MovedAside)
     }
 
-    /// Gives an old file that was moved aside its name back, unless another file has it by now: ours,
-    /// where only the answer was lost, or somebody else's.
+    /// Removes the file that was replaced, where this attempt or an earlier one of the same owner,
+    /// whose connection broke, has moved it aside.
+    async fn forget_old_file(&self, aside: &str) {
+        match self.session.remove(aside).await {
+            Err(error) if !error.is(StatusCode::NO_SUCH_FILE) => {
+                tracing::warn!(name = aside, %error, "the replaced file is left on the server");
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives an old file that was moved aside its name back, unless another file has it by now.
     pub(super) async fn move_back(&self) {
         let Some(aside) = self.old_file else { return };
         let to = self.path.full();
@@ -94,10 +121,8 @@ impl<'a> Temporary<'a> {
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
                 self.session.rename(aside, to).await
             }
-            Ok(_) => {
-                tracing::warn!(name = aside, "the replaced file may be left on the server");
-                return;
-            }
+            // Replaced after all: by us, where only the answer was lost, or by a twin.
+            Ok(_) => return self.forget_old_file(aside).await,
             Err(error) => Err(error),
         };
         match moved {
