@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3_to_sftp::invocation::Deliverer;
 use testkit::s3::{Action as S3Action, Request, Store};
-use testkit::sftp::Action;
+use testkit::sftp::{Action, Operation, Request as SftpRequest};
 
 use crate::invariants::Ending;
 use crate::world::{BUCKET, Bucket, Once, Round, deliver, first_content, second_content};
@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Twin,
     /// A user puts other content under the key.
     OtherContent,
+    /// The same, and another environment delivers it whole at once.
+    NewerDelivered,
     /// A user puts the same content again.
     SameContent,
     /// A user deletes the object.
@@ -29,11 +31,12 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::LinkCutBefore,
         Self::LinkCutAfter,
         Self::Twin,
         Self::OtherContent,
+        Self::NewerDelivered,
         Self::SameContent,
         Self::Deleted,
         Self::S3AnswerLost,
@@ -54,7 +57,7 @@ impl Event {
 
     pub(crate) fn ending(self) -> Ending {
         match self {
-            Self::OtherContent => Ending::SecondDelivered,
+            Self::OtherContent | Self::NewerDelivered => Ending::SecondDelivered,
             Self::Deleted => Ending::MayBeWithdrawn,
             _ => Ending::Delivered,
         }
@@ -92,14 +95,24 @@ impl Plan {
         self.happened.is_taken()
     }
 
-    pub(crate) fn at_sftp(&self) -> Option<Action> {
-        if !self.event.sides().0 || !self.is_now() {
+    pub(crate) fn at_sftp(&self, request: &SftpRequest) -> Option<Action> {
+        // The last look is sent when the last write is acknowledged. A version whose whole life fits
+        // between it and the rename is what is left unpromised.
+        let before_the_look = matches!(
+            request.operation,
+            Operation::Init | Operation::Limits | Operation::Open | Operation::Write
+        );
+        let unpromised = self.event == Event::NewerDelivered && !before_the_look;
+        if !self.event.sides().0 || unpromised || !self.is_now() {
             return None;
         }
         match self.event {
             Event::LinkCutBefore => Some(Action::Disconnect),
             Event::LinkCutAfter => Some(Action::DisconnectAfter),
-            Event::Twin => Some(Action::Wait(Box::pin(self.twin()))),
+            Event::Twin | Event::NewerDelivered => {
+                self.user_acts();
+                Some(Action::Wait(Box::pin(self.other_delivery())))
+            }
             _ => {
                 self.user_acts();
                 None
@@ -111,13 +124,19 @@ impl Plan {
         // Between the look and a DELETE that knows no condition a put is lost: that is not promised
         // for such stores, and cannot be.
         let unguarded = self.ignores_if_match && request.operation == "DeleteObject";
-        let writes = matches!(self.event, Event::OtherContent | Event::SameContent);
+        let writes = matches!(
+            self.event,
+            Event::OtherContent | Event::NewerDelivered | Event::SameContent
+        );
         if !self.event.sides().1 || (unguarded && writes) || !self.is_now() {
             return S3Action::Pass;
         }
         match self.event {
             Event::S3AnswerLost => S3Action::LoseAnswer,
-            Event::Twin => S3Action::hold(self.twin()),
+            Event::Twin | Event::NewerDelivered => {
+                self.user_acts();
+                S3Action::hold(self.other_delivery())
+            }
             _ => {
                 self.user_acts();
                 S3Action::Pass
@@ -131,17 +150,19 @@ impl Plan {
             && self.happened.take()
     }
 
-    fn twin(&self) -> impl Future<Output = ()> + Send + 'static {
+    fn other_delivery(&self) -> impl Future<Output = ()> + Send + 'static {
         let (environment, key) = (Arc::clone(&self.environment), self.key.clone());
         async move {
-            _ = deliver(&environment, &key, "twin").await;
+            _ = deliver(&environment, &key, "other").await;
         }
     }
 
     fn user_acts(&self) {
         let (store, key) = (&self.store, self.key.as_str());
         match self.event {
-            Event::OtherContent => _ = store.put(BUCKET, key, second_content()),
+            Event::OtherContent | Event::NewerDelivered => {
+                store.put(BUCKET, key, second_content());
+            }
             Event::SameContent => {
                 store.put(BUCKET, key, first_content());
                 // S3's clock has seconds, and the test is faster than that.

@@ -147,7 +147,7 @@ impl World {
             let file = |path: &Option<String>| {
                 home.join(path.as_deref().unwrap_or_default().trim_start_matches('/'))
             };
-            if let Some(action) = plan.as_ref().and_then(|plan| plan.at_sftp()) {
+            if let Some(action) = plan.as_ref().and_then(|plan| plan.at_sftp(request)) {
                 return action;
             }
             match (guise, request.operation) {
