@@ -40,19 +40,6 @@ pub(crate) enum Bucket {
     IgnoresIfMatch,
 }
 
-impl Bucket {
-    /// The kinds that a guise is walked with: all for the two ways to rename, and the plainest where
-    /// a guise is about opening.
-    pub(crate) fn with(guise: Guise) -> &'static [Self] {
-        match guise {
-            Guise::OpenSsh | Guise::NoPosixRename => {
-                &[Self::Plain, Self::Versioned, Self::IgnoresIfMatch]
-            }
-            _ => &[Self::Plain],
-        }
-    }
-}
-
 /// What lies in the directory before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
