@@ -73,7 +73,7 @@ fn report(guise: Guise, bucket: Bucket, points: usize) {
 }
 
 macro_rules! worlds {
-    ($($name:ident => $guise:ident, $bucket:ident;)*) => {
+    ($(fn $name:ident() => $guise:ident, $bucket:ident;)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
@@ -85,13 +85,13 @@ macro_rules! worlds {
 
 // All kinds of buckets for the two ways to rename, and the plainest where a guise is about opening.
 worlds! {
-    every_cut_point_on_openssh => OpenSsh, Plain;
-    every_cut_point_on_openssh_from_a_versioned_bucket => OpenSsh, Versioned;
-    every_cut_point_on_openssh_from_a_store_without_conditions => OpenSsh, IgnoresIfMatch;
-    every_cut_point_without_posix_rename => NoPosixRename, Plain;
-    every_cut_point_without_posix_rename_from_a_versioned_bucket => NoPosixRename, Versioned;
-    every_cut_point_without_posix_rename_from_a_store_without_conditions => NoPosixRename, IgnoresIfMatch;
-    every_cut_point_where_a_plain_rename_overwrites => RenameOverwrites, Plain;
-    every_cut_point_where_every_open_truncates => OpenTruncates, Plain;
-    every_cut_point_where_an_existing_name_is_not_opened => RefusesReopen, Plain;
+    fn every_cut_point_on_openssh() => OpenSsh, Plain;
+    fn every_cut_point_on_openssh_from_a_versioned_bucket() => OpenSsh, Versioned;
+    fn every_cut_point_on_openssh_from_a_store_without_conditions() => OpenSsh, IgnoresIfMatch;
+    fn every_cut_point_without_posix_rename() => NoPosixRename, Plain;
+    fn every_cut_point_without_posix_rename_from_a_versioned_bucket() => NoPosixRename, Versioned;
+    fn every_cut_point_without_posix_rename_from_a_store_without_conditions() => NoPosixRename, IgnoresIfMatch;
+    fn every_cut_point_where_a_plain_rename_overwrites() => RenameOverwrites, Plain;
+    fn every_cut_point_where_every_open_truncates() => OpenTruncates, Plain;
+    fn every_cut_point_where_an_existing_name_is_not_opened() => RefusesReopen, Plain;
 }
