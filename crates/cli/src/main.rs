@@ -17,7 +17,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use s3_to_sftp::settings::Settings;
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[derive(Debug, Parser)]
 #[command(version, about = "Delivers S3 objects to an SFTP server", after_help = AFTER_HELP)]
@@ -63,11 +67,16 @@ async fn main() -> ExitCode {
 
 /// Only what needs attention: the results say the rest. russh and the SDK print secrets below INFO.
 fn start_logging() {
-    tracing_subscriber::fmt()
-        .with_max_level(Level::WARN)
+    let levels = Targets::new()
+        .with_default(LevelFilter::WARN)
+        // It warns of each object that was uploaded in parts, which nobody can do anything about.
+        .with_target("aws_sdk_s3::http_response_checksum", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
-        .without_time()
+        .without_time();
+    tracing_subscriber::registry()
+        .with(lines.with_filter(levels))
         .init();
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::payload;
-use testkit::s3::S3Server;
+use testkit::s3::{Algorithm, Coverage, S3Server};
 use testkit::sftp::{Action, Operation, SftpServer, every, status};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -310,4 +310,18 @@ async fn a_key_is_taken_as_it_is_typed() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert_eq!(world.file(key), key.as_bytes());
     }
+}
+
+/// The SDK has something to say of each such object, which nobody can do anything about.
+#[tokio::test]
+async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {
+    let world = World::new().await;
+    let parts = vec![payload::ramp(50_000), payload::ramp(1)];
+    let (algorithm, coverage) = (Algorithm::Crc32, Coverage::Composite);
+    world
+        .s3
+        .put_multipart_with(BUCKET, "parts", parts, algorithm, coverage);
+    let ended = world.run(&["send", "s3://inbox/parts"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "");
 }

@@ -16,6 +16,10 @@ use tracing_subscriber::{Layer, fmt};
 /// and passwords among them: from them, INFO is the most that is ever shown.
 const OURS: [&str; 3] = ["bootstrap", "s3_to_sftp", "sftp"];
 
+/// The SDK warns here of each object that was uploaded in parts: it cannot check a checksum of
+/// checksums. There is nothing that whoever reads it could do.
+const COMPOSITE: &str = "aws_sdk_s3::http_response_checksum";
+
 /// Starts logging to standard output. The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else the
 /// setting's.
 pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<LogLevel>) {
@@ -32,7 +36,8 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
         .unwrap_or_else(|| setting.map_or("info", LogLevel::as_str).to_owned());
     let capped = filter_fn(|metadata| {
         let target = metadata.target().split("::").next().unwrap_or_default();
-        OURS.contains(&target) || *metadata.level() <= LevelFilter::INFO
+        OURS.contains(&target)
+            || *metadata.level() <= LevelFilter::INFO && metadata.target() != COMPOSITE
     });
     // `Targets` reads levels by target, as `info,s3_to_sftp=debug`. `EnvFilter` could tell spans
     // apart too, which nobody needs here, and brings a regular-expression engine to do so.

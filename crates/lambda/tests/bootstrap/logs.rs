@@ -3,8 +3,10 @@
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use serde_json::Value;
+use testkit::event::ObjectRef;
+use testkit::payload;
 use testkit::runtime_api::Bootstrap;
-use testkit::s3::SECRET_ACCESS_KEY;
+use testkit::s3::{Algorithm, Coverage, SECRET_ACCESS_KEY};
 use testkit::sftp::SftpServer;
 
 use crate::world::{BUCKET, World};
@@ -68,6 +70,23 @@ async fn every_line_is_json_with_a_level_and_a_timestamp() {
     for level in ["INFO", "WARN", "ERROR"] {
         assert!(levels.iter().any(|it| it == level), "{level} in\n{logs}");
     }
+}
+
+/// The SDK warns of each object that was uploaded in parts, which nobody can do anything about.
+#[tokio::test]
+async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[("LOGGING_LEVEL", "TRACE")]);
+    let parts = vec![payload::ramp(50_000), payload::ramp(1)];
+    let (algorithm, coverage) = (Algorithm::Crc32, Coverage::Composite);
+    let store = world.s3.store();
+    let stored = store.put_multipart_with(BUCKET, "parts", parts, algorithm, coverage);
+    let event = crate::world::notification(&[ObjectRef::stored("parts", &stored)]);
+    let outcome = world.api.invoke(event).await;
+    assert_eq!(outcome.response()["delivered"], 1, "{outcome:?}");
+    let logs = all_lines(bootstrap).await;
+    assert!(logs.contains("the source is deleted"), "{logs}");
+    assert!(!logs.contains("WARN"), "{logs}");
 }
 
 #[tokio::test]

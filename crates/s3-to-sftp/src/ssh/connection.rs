@@ -367,7 +367,6 @@ impl client::Handler for Client {
         if self.expected.is_none() {
             tracing::warn!(
                 address = %self.address,
-                set = %format!("SSH_HOST_KEY={found}"),
                 "the host key is not pinned: any server would be trusted; to pin this one, set \
                  SSH_HOST_KEY={found}",
             );
