@@ -325,3 +325,17 @@ async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(ended.stderr, "");
 }
+
+/// The SDK's own variable for S3 alone.
+#[tokio::test]
+async fn an_endpoint_of_s3_alone_is_used() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "a.csv", payload::ramp(1000));
+    let mut command = world.command(&["send", "s3://inbox/a.csv"]);
+    command
+        .env_remove("AWS_ENDPOINT_URL")
+        .env("AWS_ENDPOINT_URL_S3", world.s3.endpoint());
+    let ended = Ended::of(command).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(world.file("a.csv") == payload::ramp(1000));
+}
