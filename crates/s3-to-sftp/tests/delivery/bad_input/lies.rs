@@ -2,6 +2,7 @@
 
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
+use testkit::s3::Action as S3Action;
 use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, flags, nth, status};
 
 use super::{failure, with, world};
@@ -315,23 +316,25 @@ async fn nothing_is_opened_with_trunc() {
     );
 }
 
-/// Without posix-rename the first rename is refused, slowly; then v2 is there. The look that was
-/// fresh before it is not any more, and v1 must not be published after v2.
+/// Without posix-rename the first rename is refused, and so slowly that the look before it is old by
+/// then. It is repeated, and v2 is there: v1 must not be published any more.
 #[tokio::test]
 async fn a_look_that_grew_old_while_a_rename_was_refused_is_repeated() {
     let builder = SftpServer::builder().extensions(Extensions::NONE);
     let (world, server) = with(builder).await;
     world.write_file("f", "yesterday's");
     world.put("f", "one");
+    // The age of a look is what is tested, so this takes real time: a slow server's, not the test's.
+    let slow = std::time::Duration::from_millis(2100);
+    server.hook(nth(Operation::Rename, 1, move || Action::Delay(slow)));
     let store = world.s3.store();
-    server.hook(nth(Operation::Rename, 1, move || {
+    world.s3.hook(move |request| {
+        if (request.operation.as_str(), request.number) != ("HeadObject", 2) {
+            return S3Action::Pass;
+        }
         let store = store.clone();
-        Action::Run(Box::new(move || {
-            // The age of a look is measured in real time.
-            std::thread::park_timeout(std::time::Duration::from_millis(2100));
-            store.put(World::BUCKET, "f", "two");
-        }))
-    }));
+        S3Action::run(move || _ = store.put(World::BUCKET, "f", "two"))
+    });
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
     assert_eq!(world.file("f"), b"two");
