@@ -16,7 +16,7 @@ use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 use testkit::account::Account;
-use testkit::s3::S3Server;
+use testkit::s3::{Action, S3Server, Store};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 
@@ -46,6 +46,24 @@ impl World {
 
     pub(crate) fn put(&self, key: &str, body: impl Into<Bytes>) {
         self.s3.store().put(Self::BUCKET, key, body);
+    }
+
+    /// Has somebody do something to the bucket at the very moment of the `number`th request of
+    /// `operation` on a key, before S3 carries it out.
+    pub(crate) fn at(
+        &self,
+        operation: &'static str,
+        number: u64,
+        act: impl Fn(&Store) + Clone + Send + 'static,
+    ) {
+        let store = self.s3.store();
+        self.s3.hook(move |request| {
+            if (request.operation.as_str(), request.number) != (operation, number) {
+                return Action::Pass;
+            }
+            let (store, act) = (store.clone(), act.clone());
+            Action::run(move || act(&store))
+        });
     }
 
     pub(crate) fn has_source(&self, key: &str) -> bool {

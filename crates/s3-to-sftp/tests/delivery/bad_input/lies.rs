@@ -2,7 +2,6 @@
 
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
-use testkit::s3::Action as S3Action;
 use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, flags, nth, status};
 
 use super::{failure, with, world};
@@ -327,13 +326,8 @@ async fn a_look_that_grew_old_while_a_rename_was_refused_is_repeated() {
     // The age of a look is what is tested, so this takes real time: a slow server's, not the test's.
     let slow = std::time::Duration::from_millis(2100);
     server.hook(nth(Operation::Rename, 1, move || Action::Delay(slow)));
-    let store = world.s3.store();
-    world.s3.hook(move |request| {
-        if (request.operation.as_str(), request.number) != ("HeadObject", 2) {
-            return S3Action::Pass;
-        }
-        let store = store.clone();
-        S3Action::run(move || _ = store.put(World::BUCKET, "f", "two"))
+    world.at("HeadObject", 2, |store| {
+        store.put(World::BUCKET, "f", "two");
     });
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");

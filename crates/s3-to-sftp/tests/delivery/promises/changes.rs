@@ -36,16 +36,9 @@ pub(crate) async fn a_resumed_body_is_of_the_same_version(world: World) {
 /// v2 arrives when v1 has been read and verified: v1 must not be published any more.
 pub(crate) async fn an_object_replaced_before_the_rename_is_begun_anew(world: World) {
     world.put("f", "one");
-    let store = world.s3.store();
-    world.s3.hook(
-        move |request| match (request.operation.as_str(), request.number) {
-            ("HeadObject", 1) => {
-                let store = store.clone();
-                Action::run(move || _ = store.put(World::BUCKET, "f", "two"))
-            }
-            _ => Action::Pass,
-        },
-    );
+    world.at("HeadObject", 1, |store| {
+        _ = store.put(World::BUCKET, "f", "two")
+    });
     let outcome = world.deliver("f").await;
     assert!(
         matches!(outcome, Outcome::Delivered(_, Disposal::Deleted)),
@@ -87,16 +80,7 @@ pub(crate) async fn the_same_content_put_again_is_another_object(world: World) {
 
 pub(crate) async fn an_object_deleted_before_the_rename_is_not_published(world: World) {
     world.put("f", "withdrawn");
-    let store = world.s3.store();
-    world.s3.hook(
-        move |request| match (request.operation.as_str(), request.number) {
-            ("HeadObject", 1) => {
-                let store = store.clone();
-                Action::run(move || store.delete(World::BUCKET, "f"))
-            }
-            _ => Action::Pass,
-        },
-    );
+    world.at("HeadObject", 1, |store| store.delete(World::BUCKET, "f"));
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Gone(_)), "{outcome:?}");
     world.assert_only(&[]);
@@ -135,17 +119,10 @@ pub(crate) async fn a_newer_object_is_not_deleted(world: World) {
 pub(crate) async fn a_newer_object_is_not_deleted_where_conditions_are_ignored(world: World) {
     world.put("f", "one");
     world.s3.store().ignore_if_match_on_delete();
-    let store = world.s3.store();
-    world.s3.hook(
-        move |request| match (request.operation.as_str(), request.number) {
-            // The first is the last look, the second the one before the delete.
-            ("HeadObject", 2) => {
-                let store = store.clone();
-                Action::run(move || _ = store.put(World::BUCKET, "f", "two"))
-            }
-            _ => Action::Pass,
-        },
-    );
+    // The first is the last look, the second the one before the delete.
+    world.at("HeadObject", 2, |store| {
+        _ = store.put(World::BUCKET, "f", "two")
+    });
     let outcome = world.deliver("f").await;
     assert!(
         matches!(outcome, Outcome::Delivered(_, Disposal::Replaced)),
