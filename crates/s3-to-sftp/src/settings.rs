@@ -2,6 +2,7 @@
 //!
 //! The library never looks at the environment itself; whoever calls it hands in how a name is looked up.
 
+mod choice;
 mod near_miss;
 mod problem;
 mod reader;
@@ -13,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use choice::{OnConflict, UploadMode, Verify};
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
@@ -46,12 +48,25 @@ pub struct Settings {
     pub temporary_name: TemporaryTemplate,
     /// `SSH_HOST_KEY`; none accepts any, with a warning.
     pub host_keys: Option<HostKeys>,
+    /// `SSH_ON_CONFLICT`.
+    pub on_conflict: OnConflict,
+    /// `SSH_UPLOAD`.
+    pub upload: UploadMode,
+    /// `SSH_FILE_MODE`, never above `0o7777`; none leaves the server's.
+    pub file_mode: Option<u32>,
+    /// `SSH_VERIFY`.
+    pub verify: Verify,
     /// `SSH_CONNECT_TIMEOUT`, for each address.
     pub connect_timeout: Duration,
     /// `SSH_STALL_TIMEOUT`.
     pub stall_timeout: Duration,
+    /// `DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: Option<String>,
     /// `LOGGING_LEVEL`.
     pub log_level: LogLevel,
+    /// The memory that Lambda gives the function, in bytes: `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda
+    /// sets, and nobody else. None elsewhere.
+    pub memory: Option<u64>,
 }
 
 impl Settings {
@@ -72,9 +87,15 @@ impl Settings {
         let strip_prefix = reader.optional("S3_STRIP_PREFIX", value::text);
         let temporary_name = reader.value("SSH_TEMPORARY_NAME", value::temporary_name);
         let host_keys = reader.optional("SSH_HOST_KEY", value::host_keys);
+        let on_conflict = reader.value("SSH_ON_CONFLICT", choice::on_conflict);
+        let upload = reader.value("SSH_UPLOAD", choice::upload);
+        let file_mode = reader.optional("SSH_FILE_MODE", value::file_mode);
+        let verify = reader.value("SSH_VERIFY", choice::verify);
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
+        let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
         let log_level = reader.value("LOGGING_LEVEL", value::log_level);
+        let memory = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|it| value::memory(&it));
 
         if !reader.is_set("SSH_PASSWORD") && !reader.is_set("SSH_PRIVATE_KEY") {
             reader.problem(
@@ -84,6 +105,7 @@ impl Settings {
         }
 
         let mut warnings = near_miss::warnings(&lookup);
+        warnings.extend(choice::warnings(on_conflict, upload, verify));
         if filename
             .as_ref()
             .is_some_and(|template| !template.tells_objects_apart())
@@ -108,9 +130,15 @@ impl Settings {
                 strip_prefix: strip_prefix?,
                 temporary_name: temporary_name?,
                 host_keys: host_keys?,
+                on_conflict: on_conflict?,
+                upload: upload?,
+                file_mode: file_mode?,
+                verify: verify?,
                 connect_timeout: connect_timeout?,
                 stall_timeout: stall_timeout?,
+                dead_letter_queue_url: dead_letter_queue_url?,
                 log_level: log_level?,
+                memory,
             })
         };
         reader

@@ -5,7 +5,7 @@
 use super::reader::set_value;
 
 /// What people write, and what they mean.
-const NEAR_MISSES: [(&str, &str); 34] = [
+const NEAR_MISSES: [(&str, &str); 40] = [
     ("SSH_HOSTNAME", "SSH_HOST"),
     ("SSH_SERVER", "SSH_HOST"),
     ("SSH_ADDRESS", "SSH_HOST"),
@@ -38,6 +38,12 @@ const NEAR_MISSES: [(&str, &str); 34] = [
     ("SSH_HOST_KEYS", "SSH_HOST_KEY"),
     ("SSH_HOSTKEY", "SSH_HOST_KEY"),
     ("SSH_TIMEOUT", "SSH_CONNECT_TIMEOUT"),
+    ("SSH_CONFLICT", "SSH_ON_CONFLICT"),
+    ("SSH_MODE", "SSH_FILE_MODE"),
+    ("SSH_CHMOD", "SSH_FILE_MODE"),
+    ("SSH_PERMISSIONS", "SSH_FILE_MODE"),
+    ("DEAD_LETTER_QUEUE", "DEAD_LETTER_QUEUE_URL"),
+    ("DLQ_URL", "DEAD_LETTER_QUEUE_URL"),
     ("LOG_LEVEL", "LOGGING_LEVEL"),
     ("LOGLEVEL", "LOGGING_LEVEL"),
 ];

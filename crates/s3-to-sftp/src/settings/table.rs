@@ -123,6 +123,37 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SSH_ON_CONFLICT",
+        fallback: Fallback::Value("replace"),
+        meaning: "what happens where the final name is taken: `replace` the file; `skip` the object, whose source is kept; \
+                  or `fail`",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_UPLOAD",
+        fallback: Fallback::Value("temporary"),
+        meaning: "`temporary`: under a name of its own, renamed when it is complete; `direct`: under the final name, for \
+                  servers that forbid renaming. A reader may then see half a file, and twins are not harmless",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_FILE_MODE",
+        fallback: Fallback::Nothing("the server's"),
+        meaning: "octal permissions of the file, like `640`; a server that refuses them is a warning",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_VERIFY",
+        fallback: Fallback::Value("size"),
+        meaning: "what is compared before a file is published: its `size`; or `readback`, its bytes too, which are read \
+                  back for that",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "SSH_CONNECT_TIMEOUT",
         fallback: Fallback::Value("10s"),
         meaning: "longest wait for a TCP connection, per address: `10`, `10s` or `2m`",
@@ -133,6 +164,14 @@ pub static TABLE: &[Row] = &[
         name: "SSH_STALL_TIMEOUT",
         fallback: Fallback::Value("30s"),
         meaning: "a connection on which nothing at all is answered for so long is given up",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "DEAD_LETTER_QUEUE_URL",
+        fallback: Fallback::Nothing("none"),
+        meaning: "URL of an SQS queue. A message whose object can never be delivered goes there at once, with the reason \
+                  beside it; without, it is tried again until its own queue gives up",
         secret: false,
         contract: false,
     },
@@ -216,9 +255,10 @@ impl Row {
                 None => MASK.to_owned(),
             };
         }
+        let may_hold_a_login = matches!(self.name, "SSH_HOST" | "DEAD_LETTER_QUEUE_URL");
         match value.rsplit_once('@') {
             // `user:password@host`, which is refused, and must not be logged for that.
-            Some((_, host)) if self.name == "SSH_HOST" => one_line(&format!("{MASK}@{host}")),
+            Some((_, host)) if may_hold_a_login => one_line(&format!("{MASK}@{host}")),
             _ => one_line(value),
         }
     }

@@ -225,6 +225,57 @@ pub(super) fn duration(value: &str) -> Result<Duration, Unfit> {
     }
 }
 
+/// Octal permissions, in any of the three ways they are written: `640`, `0640`, `0o640`.
+pub(super) fn file_mode(value: &str) -> Result<u32, Unfit> {
+    const HIGHEST: u32 = 0o7777;
+    let value = value.trim();
+    let digits = value.strip_prefix("0o").unwrap_or(value);
+    let is_octal = !digits.is_empty() && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    let mode = is_octal.then(|| u32::from_str_radix(digits, 8).ok());
+    match mode.flatten() {
+        Some(0) => {
+            unfit("lets nobody read the file; give permissions like `640`, or leave it empty")
+        }
+        Some(mode) if mode <= HIGHEST => Ok(mode),
+        _ => unfit("is no permissions; give octal digits like `640` or `0640`, at most `7777`"),
+    }
+}
+
+/// The URL of a queue, as SQS hands it out: `https://sqs.eu-central-1.amazonaws.com/123456789012/name`.
+pub(super) fn queue_url(value: &str) -> Result<String, Unfit> {
+    const FORM: &str = "give the URL of an SQS queue, like \
+                        `https://sqs.eu-central-1.amazonaws.com/123456789012/name`";
+    let value = value.trim();
+    if value.starts_with("arn:") {
+        return unfit(format!("is an ARN; {FORM}"));
+    }
+    let Some(rest) = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| value.strip_prefix(scheme))
+    else {
+        return unfit(format!(
+            "begins with neither `https://` nor `http://`; {FORM}"
+        ));
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let in_hosts = |c: char| in_names(c) || matches!(c, ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(in_hosts) {
+        return unfit(format!("names no host; {FORM}"));
+    }
+    let in_paths = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_segment = |segment: &str| !segment.is_empty() && segment.chars().all(in_paths);
+    if !path.split('/').all(is_segment) {
+        return unfit(format!("names no queue; {FORM}"));
+    }
+    Ok(value.to_owned())
+}
+
+/// What Lambda sets for the function's memory, in MiB. Nobody chose it, so nonsense is no error.
+pub(super) fn memory(value: &str) -> Option<u64> {
+    let bytes = value.parse::<u64>().ok()?.checked_mul(1024 * 1024)?;
+    (bytes > 0).then_some(bytes)
+}
+
 pub(super) fn log_level(value: &str) -> Result<LogLevel, Unfit> {
     match value.trim().to_ascii_uppercase().as_str() {
         "CRITICAL" | "FATAL" | "ERROR" => Ok(LogLevel::Error),
@@ -236,6 +287,6 @@ pub(super) fn log_level(value: &str) -> Result<LogLevel, Unfit> {
     }
 }
 
-fn unfit<T>(advice: impl Into<String>) -> Result<T, Unfit> {
+pub(super) fn unfit<T>(advice: impl Into<String>) -> Result<T, Unfit> {
     Err(Unfit(advice.into()))
 }

@@ -19,9 +19,15 @@ fn the_least_takes_every_default() {
         TemporaryTemplate::parse(".{name}.{tag}.part").unwrap()
     );
     assert_eq!(settings.host_keys, None);
+    assert_eq!(settings.on_conflict, OnConflict::Replace);
+    assert_eq!(settings.upload, UploadMode::Temporary);
+    assert_eq!(settings.file_mode, None);
+    assert_eq!(settings.verify, Verify::Size);
     assert_eq!(settings.connect_timeout, Duration::from_secs(10));
     assert_eq!(settings.stall_timeout, Duration::from_secs(30));
+    assert_eq!(settings.dead_letter_queue_url, None);
     assert_eq!(settings.log_level, LogLevel::Info);
+    assert_eq!(settings.memory, None);
     assert_eq!(warnings, [""; 0]);
 }
 
@@ -115,4 +121,23 @@ fn the_object_that_the_settings_name_is_known() {
     };
     assert!(settings.names(&object("keys/id")));
     assert!(!settings.names(&object("keys/id2")));
+}
+
+/// Lambda's own variable, in MiB. It is no setting: nonsense in it must not stop the function.
+#[test]
+fn the_memory_is_what_lambda_says() {
+    for (value, bytes) in [
+        ("128", Some(134_217_728)),
+        ("10240", Some(10_737_418_240)),
+        ("", None),
+        ("0", None),
+        ("-1", None),
+        ("much", None),
+        ("18446744073709551615", None),
+    ] {
+        let Loaded { settings, warnings } =
+            load(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", value)]).unwrap();
+        assert_eq!(settings.memory, bytes, "{value}");
+        assert_eq!(warnings, [""; 0]);
+    }
 }

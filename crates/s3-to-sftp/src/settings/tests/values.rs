@@ -207,6 +207,112 @@ fn durations() {
 }
 
 #[test]
+fn choices() {
+    for (value, expected) in [
+        ("replace", OnConflict::Replace),
+        ("skip", OnConflict::Skip),
+        (" Fail\n", OnConflict::Fail),
+    ] {
+        let settings = settings(&[("SSH_ON_CONFLICT", value)]);
+        assert_eq!(settings.on_conflict, expected, "{value}");
+    }
+    for (value, expected) in [
+        ("temporary", UploadMode::Temporary),
+        ("DIRECT", UploadMode::Direct),
+    ] {
+        assert_eq!(settings(&[("SSH_UPLOAD", value)]).upload, expected);
+    }
+    for (value, expected) in [("size", Verify::Size), ("Readback", Verify::Readback)] {
+        assert_eq!(settings(&[("SSH_VERIFY", value)]).verify, expected);
+    }
+    for (name, hint) in [
+        ("SSH_ON_CONFLICT", "replace, skip or fail"),
+        ("SSH_UPLOAD", "temporary or direct"),
+        ("SSH_VERIFY", "size or readback"),
+    ] {
+        for value in ["overwrite", "yes", " ", "replace,skip", "temporary direct"] {
+            let text = problem(name, value);
+            assert!(text.contains(hint), "{value}: {text}");
+        }
+    }
+}
+
+#[test]
+fn file_modes_are_octal() {
+    for (value, mode) in [
+        ("640", 0o640),
+        ("0640", 0o640),
+        ("0o640", 0o640),
+        (" 640\n", 0o640),
+        ("7777", 0o7777),
+        ("4", 0o4),
+    ] {
+        let settings = settings(&[("SSH_FILE_MODE", value)]);
+        assert_eq!(settings.file_mode, Some(mode), "{value}");
+    }
+    for value in [
+        "648",
+        "rw-r-----",
+        "u=rw",
+        "+640",
+        "-1",
+        "0x1a0",
+        "0o",
+        "10000",
+        "0o0o640",
+        " ",
+        "6 40",
+        "777777777777",
+    ] {
+        let text = problem("SSH_FILE_MODE", value);
+        assert!(text.contains("octal"), "{value}: {text}");
+    }
+    for value in ["0", "0o0", "000"] {
+        assert!(
+            problem("SSH_FILE_MODE", value).contains("nobody"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn queues_are_urls() {
+    for value in [
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/dead-letters",
+        "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/dead_letters.fifo",
+        "http://127.0.0.1:4566/000000000000/dead",
+        "http://[::1]:4566/000000000000/dead",
+    ] {
+        let settings = settings(&[("DEAD_LETTER_QUEUE_URL", &format!(" {value}\n"))]);
+        assert_eq!(settings.dead_letter_queue_url.as_deref(), Some(value));
+    }
+    for (value, hint) in [
+        ("arn:aws:sqs:eu-central-1:123456789012:dead", "ARN"),
+        ("dead-letters", "neither"),
+        ("sqs.eu-central-1.amazonaws.com/1/dead", "neither"),
+        ("ftp://host/1/dead", "neither"),
+        ("https:///1/dead", "no host"),
+        ("https://ho st/1/dead", "no host"),
+        ("https://acme:s3cret@host/1/dead", "no host"),
+        ("https://host", "no queue"),
+        ("https://host/", "no queue"),
+        ("https://host/1/", "no queue"),
+        ("https://host//dead", "no queue"),
+        ("https://host/1/dead?Action=x", "no queue"),
+        ("https://host/1/dead#", "no queue"),
+        ("https://host/1/de\nad", "no queue"),
+        (" ", "neither"),
+    ] {
+        let text = problem("DEAD_LETTER_QUEUE_URL", value);
+        assert!(
+            text.contains(hint) && text.contains("give the URL"),
+            "{value}: {text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
 fn levels_have_the_names_of_python_and_of_rust() {
     for (value, level) in [
         ("DEBUG", LogLevel::Debug),

@@ -45,3 +45,27 @@ fn a_template_that_gives_all_one_name() {
     let warnings = warnings(&[("SSH_FILENAME", "{name}")]);
     assert!(warnings[0].contains("one name"), "{warnings:?}");
 }
+
+#[test]
+fn what_direct_uploads_lose() {
+    const DIRECT: (&str, &str) = ("SSH_UPLOAD", "direct");
+    let alone = warnings(&[DIRECT]);
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert!(alone[0].contains("half a file"), "{alone:?}");
+    for choice in [
+        ("SSH_ON_CONFLICT", "skip"),
+        ("SSH_ON_CONFLICT", "fail"),
+        ("SSH_VERIFY", "readback"),
+    ] {
+        assert_eq!(warnings(&[choice]), [""; 0]);
+        let both = warnings(&[DIRECT, choice]);
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both[1].contains(choice.0), "{both:?}");
+    }
+    let all = [
+        DIRECT,
+        ("SSH_ON_CONFLICT", "skip"),
+        ("SSH_VERIFY", "readback"),
+    ];
+    assert_eq!(warnings(&all).len(), 3);
+}
