@@ -1,16 +1,37 @@
 //! One object, end to end: the only place that decides to begin anew.
+//!
+//! # Layout
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | `delivery` | which version is delivered, how often it is begun anew, what becomes of the source |
+//! | `attempt` | one version: connections that break, hand-overs, conflicts |
+//! | `upload` | one version over one connection: write, verify, publish |
+//! | `direct` | the same under the final name |
+//! | `look` | the source's say before a rename |
+
+mod attempt;
+mod direct;
+mod look;
+mod upload;
+
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::destination::{self, Temporary, remove_unopened};
-use crate::error::{Cause, Error, Stage};
+use crate::breaker::Breaker;
+use crate::destination::remove_unopened;
+use crate::error::{Cause, Error, Stage, VerdictKind};
+use crate::event::Skip;
+use crate::hand_over::{Begun, HandOver, Relay};
 use crate::link::Link;
 use crate::object::{ObjectName, ObjectVersion};
-use crate::receipt::{Outcome, Published, Receipt, SizeCheck, seconds};
-use crate::remote_path::{RemotePath, tag};
+use crate::owner::Owner;
+use crate::receipt::{Outcome, Receipt, seconds};
+use crate::remote_path::{RemotePath, TemporaryPath, tag};
+use crate::rules::{Rule, Rules};
 use crate::settings::Settings;
-use crate::source::{Body, Disposal, Found, LastLook, S3, SourceError};
-use crate::transfer::{TransferError, transfer};
+use crate::source::{Disposal, Found, S3, SourceError};
 
 /// How often an object may change under a delivery before it is left to a later attempt.
 const ROUNDS: u32 = 3;
@@ -25,26 +46,54 @@ pub enum AfterDelivery {
 }
 
 /// What a delivery needs besides its object and its link.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Delivery<'a> {
+#[derive(Debug)]
+pub(crate) struct Delivery<'a, R> {
     pub(crate) settings: &'a Settings,
     pub(crate) s3: &'a S3,
+    pub(crate) breaker: &'a Breaker,
+    pub(crate) rules: Rules,
     pub(crate) after: AfterDelivery,
     /// Who delivers: retries of one delivery have the same owner, twins have not.
-    pub(crate) owner: &'a str,
+    pub(crate) owner: &'a Owner,
+    /// Who takes what does not fit into this invocation.
+    pub(crate) relay: &'a R,
+    /// From when on a transfer is handed over.
+    pub(crate) stop: Instant,
     /// When it has to be published, or is given up.
     pub(crate) deadline: Instant,
     /// When what follows that has to be over: removing the temporary, deleting the source.
     pub(crate) end: Instant,
 }
 
+/// One object to deliver, begun by an earlier invocation or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) name: ObjectName,
+    /// How many invocations have worked at it.
+    pub(crate) hop: u32,
+    pub(crate) begun: Option<Begun>,
+}
+
 /// Why an attempt ended without a published file.
+#[derive(Debug)]
 enum Stop {
     /// There is another version now.
     Changed,
     /// There is none any more.
     Gone,
+    /// What the server has of the file cannot be gone on with, and the source is past its beginning.
+    Anew,
+    /// The next invocation goes on.
+    HandedOver { offset: u64 },
+    /// `SSH_ON_CONFLICT=skip`, and there is a file.
+    Skipped(String),
     Failed(Cause),
+}
+
+impl Stop {
+    fn is_broken_connection(&self) -> bool {
+        matches!(self, Self::Failed(cause) if cause.is_broken_connection())
+    }
 }
 
 impl From<Cause> for Stop {
@@ -68,60 +117,96 @@ impl From<SourceError> for Stop {
     }
 }
 
-impl destination::LastLook for LastLook<'_> {
-    async fn confirm(&mut self) -> Result<(), Cause> {
-        Ok(LastLook::confirm(self).await?)
-    }
-}
-
-impl Delivery<'_> {
-    /// Delivers what is under `name` now.
-    pub(crate) async fn run(&self, name: &ObjectName, link: &mut Link) -> Outcome {
+impl<R: Relay> Delivery<'_, R> {
+    /// Delivers what is under the work's name now.
+    pub(crate) async fn run(&self, work: Work, link: &mut Link) -> Outcome {
+        let name = work.name.clone();
         let mut stage = Stage::OpenSource;
-        match self.rounds(name, link, &mut stage).await {
+        match self.rounds(work, link, &mut stage).await {
             Ok(outcome) => outcome,
             Err(cause) => {
                 // What is outstanding on the connection, or broken, must not outlive this.
-                if is_about_the_connection(&cause) {
+                if matches!(cause, Cause::Deadline) || cause.is_broken_connection() {
                     link.cut().await;
                 }
                 Outcome::Failed(Error {
                     stage,
-                    object: Some(name.clone()),
+                    object: Some(name),
                     cause,
                 })
             }
         }
     }
 
+    /// Leaves an object to the next invocation as it came: its turn did not come in this one.
+    pub(crate) async fn hand_back(&self, work: Work) -> Outcome {
+        let Work { name, hop, begun } = work;
+        let offset = begun.as_ref().map(|begun| begun.from.offset());
+        match self.send(&HandOver::unchanged(&name, hop, begun)).await {
+            Ok(()) => Outcome::Continued(name, offset),
+            Err(cause) => Outcome::Failed(Error {
+                stage: Stage::HandOver,
+                object: Some(name),
+                cause,
+            }),
+        }
+    }
+
     async fn rounds(
         &self,
-        name: &ObjectName,
+        work: Work,
         link: &mut Link,
         stage: &mut Stage,
     ) -> Result<Outcome, Cause> {
-        if self.settings.names(name) {
+        let Work { name, hop, begun } = work;
+        if self.settings.names(&name) {
             return Err(Cause::OwnObject("private key (SSH_PRIVATE_KEY)"));
         }
-        let mut mismatch = None;
+        let mut begun = begun;
+        let mut mismatch = false;
+        let mut is_old_file_removed = false;
         for _ in 0..ROUNDS {
             let started = Instant::now();
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
-            let opened =
-                async { tokio::join!(self.s3.open(name), link.connect(self.settings, self.s3)) };
+            let opened = async {
+                tokio::join!(
+                    self.open_source(&name, begun.as_ref()),
+                    link.connect(self.settings, self.s3, self.breaker)
+                )
+            };
             let (found, connected) = timeout_at(self.deadline, opened)
                 .await
                 .map_err(|_| Cause::Deadline)?;
             let (version, mut body) = match found? {
                 Found::Object(version, body) => (version, body),
-                Found::Nothing => return Ok(Outcome::Gone(name.clone())),
+                Found::Nothing => {
+                    if connected.is_ok() {
+                        self.forget(&name, begun.as_ref(), link).await;
+                    }
+                    return Ok(Outcome::Gone(name));
+                }
             };
             connected.map_err(|(at, cause)| {
                 *stage = at;
                 cause
             })?;
-            match self.attempt(&version, &mut body, link, stage).await {
+            let from = begun.as_ref().filter(|begun| {
+                begun.version(&name).as_ref() == Some(&version)
+                    && body.offset() == begun.from.offset()
+            });
+            if begun.is_some() && from.is_none() {
+                tracing::warn!(object = %name, "what was handed over is of another version, or not to be read: begun anew");
+                self.forget(&name, begun.as_ref(), link).await;
+            }
+            let attempt = attempt::Attempt {
+                delivery: self,
+                version: &version,
+                hop,
+                begun: from,
+                is_old_file_removed,
+            };
+            match attempt.run(&mut body, link, stage).await {
                 Ok(receipt) => {
                     let receipt = Receipt {
                         seconds: seconds(started.elapsed()),
@@ -129,104 +214,97 @@ impl Delivery<'_> {
                     };
                     return Ok(self.dispose(version, receipt).await);
                 }
-                Err(Stop::Gone) => return Ok(Outcome::Gone(name.clone())),
+                Err(Stop::Gone) => return Ok(Outcome::Gone(name)),
+                Err(Stop::HandedOver { offset }) => {
+                    return Ok(Outcome::Continued(name, Some(offset)));
+                }
+                Err(Stop::Skipped(path)) => {
+                    return Ok(Outcome::Skipped(Some(name), Skip::Exists(path)));
+                }
                 Err(Stop::Changed) => {
                     tracing::info!(object = %name, "begun anew with what is there now: the object or its target changed meanwhile");
                 }
+                Err(Stop::Anew) => {
+                    tracing::warn!(object = %name, "begun anew: the server does not have what it acknowledged");
+                }
                 // Once more from the beginning, in case it was chance. Not a second time.
-                Err(Stop::Failed(cause @ Cause::Size { .. })) if mismatch.is_none() => {
+                Err(Stop::Failed(cause)) if cause.is_mismatch() && !mismatch => {
                     tracing::warn!(object = %name, error = %cause, "verification failed; once more");
-                    mismatch = Some(cause);
+                    mismatch = true;
+                    is_old_file_removed = matches!(cause, Cause::LongerFile(_));
                 }
                 Err(Stop::Failed(cause)) => return Err(cause),
             }
+            begun = None;
         }
         Err(Cause::KeepsChanging(ROUNDS))
     }
 
-    /// Brings one version under its final name, or leaves nothing behind.
-    async fn attempt(
+    /// The object where an earlier invocation stopped, or from its beginning.
+    async fn open_source(
         &self,
-        version: &ObjectVersion,
-        body: &mut Body,
-        link: &Link,
-        stage: &mut Stage,
-    ) -> Result<Receipt, Stop> {
-        *stage = Stage::RemotePath;
-        let settings = self.settings;
-        let dir = settings.dir.as_deref();
-        let prefix = settings.strip_prefix.as_deref();
-        let path =
-            RemotePath::resolve(&settings.filename, prefix, dir, version).map_err(Cause::Path)?;
-        let tag = tag(version, path.full(), self.owner);
-        let name = path.temporary(&settings.temporary_name, &tag);
-        let aside = path
-            .temporary(&settings.temporary_name, &format!("{tag}.old"))
-            .full;
-
-        *stage = Stage::OpenTemporary;
-        let connection = link.connection()?;
-        let opening = Temporary::open(connection.sftp(), dir, &path, &name);
-        let mut temporary = match timeout_at(self.deadline, opening).await {
-            Ok(opened) => opened?,
-            Err(_) => {
-                remove_unopened(connection.sftp(), &name.full, self.end).await;
-                return Err(Cause::Deadline.into());
-            }
-        };
-        let publishing = self.publish(version, body, &mut temporary, &aside, stage);
-        let (published, size) = match timeout_at(self.deadline, publishing).await {
-            Ok(Ok(published)) => published,
-            Ok(Err(stop)) => {
-                temporary.discard(self.end).await;
-                return Err(stop);
-            }
-            Err(_) => {
-                temporary.discard(self.end).await;
-                return Err(Cause::Deadline.into());
-            }
-        };
-        Ok(Receipt {
-            bucket: version.name.bucket.clone(),
-            key: version.name.key.clone(),
-            etag: version.etag.trim_matches('"').to_owned(),
-            version_id: version.version_id.clone(),
-            bytes: version.size,
-            server: connection.address().to_string(),
-            host_key: connection.host_key().to_owned(),
-            remote_path: path.full().to_owned(),
-            published,
-            size,
-            seconds: 0.0,
-        })
+        name: &ObjectName,
+        begun: Option<&Begun>,
+    ) -> Result<Found, SourceError> {
+        let version = begun.and_then(|begun| Some((begun, begun.version(name)?)));
+        match version {
+            Some((begun, version)) => match self.s3.reopen(&version, &begun.from).await {
+                // A message that was changed on its way, or is of a store that forgot.
+                Err(SourceError::Checkpoint(reason)) => {
+                    tracing::warn!(object = %name, %reason, "the hand-over cannot be gone on with");
+                    self.s3.open(name).await
+                }
+                found => found,
+            },
+            None => self.s3.open(name).await,
+        }
     }
 
-    /// Moves the bytes, verifies, looks once more, and renames.
-    async fn publish<'a>(
-        &self,
-        version: &ObjectVersion,
-        body: &mut Body,
-        temporary: &mut Temporary<'a>,
-        aside: &'a str,
-        stage: &mut Stage,
-    ) -> Result<(Published, SizeCheck), Stop> {
-        *stage = Stage::Transfer;
-        match transfer(body, temporary).await {
-            Ok(_) => {}
-            Err(TransferError::Source(error)) => return Err(error.into()),
-            Err(TransferError::Destination(cause)) => return Err(cause.into()),
+    /// The temporaries that earlier attempts may have left for `version`: those of this chain, and the one
+    /// that was handed over. Oldest first.
+    fn left_before(&self, version: &ObjectVersion, begun: Option<&Begun>) -> Vec<TemporaryPath> {
+        let handed_over = begun.map(|begun| begun.owner.clone());
+        let predecessors = self.owner.predecessors().map(|owner| owner.to_string());
+        handed_over
+            .into_iter()
+            .chain(predecessors)
+            .filter_map(|owner| self.temporary(version, &owner))
+            .collect()
+    }
+
+    fn temporary(&self, version: &ObjectVersion, owner: &str) -> Option<TemporaryPath> {
+        let path = self.resolve(version).ok()?;
+        Some(path.temporary(
+            &self.settings.temporary_name,
+            &self.tag(version, &path, owner),
+        ))
+    }
+
+    fn tag(&self, version: &ObjectVersion, path: &RemotePath, owner: &str) -> String {
+        let owner = if self.rules.hold(Rule::OneWriterPerTemporary) {
+            owner
+        } else {
+            ""
+        };
+        tag(version, path.full(), owner)
+    }
+
+    fn resolve(&self, version: &ObjectVersion) -> Result<RemotePath, Cause> {
+        let settings = self.settings;
+        let prefix = settings.strip_prefix.as_deref();
+        RemotePath::resolve(&settings.filename, prefix, settings.dir.as_deref(), version)
+            .map_err(Cause::Path)
+    }
+
+    /// Removes the temporary of a version that nobody wants any more.
+    async fn forget(&self, name: &ObjectName, begun: Option<&Begun>, link: &Link) {
+        let version = begun.and_then(|begun| begun.version(name));
+        let (Some(version), Ok(connection)) = (version, link.connection()) else {
+            return;
+        };
+        for left in self.left_before(&version, begun) {
+            remove_unopened(connection.sftp(), &left.full, self.end).await;
         }
-        *stage = Stage::Verify;
-        let mut look = LastLook::new(self.s3, version);
-        let (verified, looked) = tokio::join!(temporary.verify(version.size), look.confirm());
-        let verified = verified?;
-        *stage = Stage::LastLook;
-        looked?;
-        *stage = Stage::Publish;
-        // Each rename asks for a look that is fresh: a server may take its time for the close, and
-        // for a rename that it then refuses.
-        let published = temporary.publish(&verified, aside, &mut look).await?;
-        Ok((published, verified.size))
     }
 
     /// Writes the receipt, and only then touches the source.
@@ -277,13 +355,39 @@ impl Delivery<'_> {
             .map_err(|_| Cause::Deadline)?
             .map_err(Cause::from)
     }
+
+    /// How long what is on its way may take to arrive, when this invocation stops: half of what is left then,
+    /// the other half is for syncing and closing.
+    fn drain_time(&self) -> Option<Duration> {
+        let reserve = self.deadline.saturating_duration_since(self.stop);
+        self.relay.is_there().then_some(reserve / 2)
+    }
+
+    /// Until when bytes are moved: where there is a next invocation, this one leaves it the rest in time.
+    fn until(&self) -> Instant {
+        if self.relay.is_there() {
+            self.stop
+        } else {
+            self.deadline
+        }
+    }
+
+    /// Hands what is left to the next invocation.
+    async fn send(&self, hand_over: &HandOver) -> Result<(), Cause> {
+        timeout_at(self.end, self.relay.send(&hand_over.message()))
+            .await
+            .map_err(|_| Cause::Deadline)?
+            .map_err(Cause::HandOver)
+    }
 }
 
-/// Whether what failed is the connection itself, or leaves requests outstanding on it.
-fn is_about_the_connection(cause: &Cause) -> bool {
-    match cause {
-        Cause::Deadline => true,
-        Cause::Sftp { source, .. } => source.status().is_none(),
+/// Whether a failed attempt's temporary is left for the next one: where an invocation before has handed it
+/// over, its work is in there, and the message that this one was started by comes again.
+fn is_left_for_the_next(stop: &Stop, begun: Option<&Begun>) -> bool {
+    match stop {
+        Stop::HandedOver { .. } => true,
+        Stop::Failed(cause) => begun.is_some() && cause.kind() == VerdictKind::Retry,
         _ => false,
     }
 }
+

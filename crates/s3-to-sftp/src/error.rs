@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use sftp::StatusCode;
 
 use crate::event::EventError;
+use crate::hand_over::RelayError;
 use crate::object::ObjectName;
 use crate::remote_path::PathRefused;
 use crate::source::SourceError;
@@ -40,8 +41,12 @@ pub enum Stage {
     OpenSource,
     /// Opening the temporary file.
     OpenTemporary,
+    /// Opening the file under its final name.
+    OpenFinal,
     /// Moving bytes.
     Transfer,
+    /// Leaving the rest to the next invocation.
+    HandOver,
     /// Verifying what arrived.
     Verify,
     /// Looking at the source once more.
@@ -122,6 +127,29 @@ pub enum Cause {
     /// The temporary file was there at the verification and is not at the rename.
     #[error("the temporary file {0} is gone from the server")]
     TemporaryLost(String),
+    /// The file that was read back has not the checksum of what was sent.
+    #[error("{name}, read back from the server, is not what was sent")]
+    Readback {
+        /// The file.
+        name: String,
+    },
+    /// The final name is taken, by a file of other content.
+    #[error("{0} exists on the server, with other content")]
+    Conflict(String),
+    /// The file that is written over is longer, and the server does not cut it.
+    #[error("the old {0} is longer than the object, and the server does not cut it")]
+    LongerFile(String),
+    /// What is left of the transfer could not be handed over.
+    #[error("the transfer takes longer than the invocation, and the rest cannot be handed over")]
+    HandOver(#[source] RelayError),
+    /// An invocation that moved next to nothing: no chain of such would ever end.
+    #[error("this invocation came from byte {before} to byte {now}, which is not enough to ever end")]
+    NoProgress {
+        /// Where it began.
+        before: u64,
+        /// Where it ended.
+        now: u64,
+    },
     /// Another file appeared under the final name between the verification and the rename.
     #[error("another file appeared as {0} in the meantime")]
     Overtaken(String),
@@ -215,7 +243,9 @@ impl fmt::Display for Stage {
             Self::Connect => "connecting to the server",
             Self::OpenSource => "opening the source",
             Self::OpenTemporary => "opening the temporary file",
+            Self::OpenFinal => "opening the file",
             Self::Transfer => "the transfer",
+            Self::HandOver => "handing over to the next invocation",
             Self::Verify => "verifying the upload",
             Self::LastLook => "the last look at the source",
             Self::Publish => "publishing under the final name",
@@ -228,6 +258,37 @@ impl Cause {
     pub(crate) fn sftp(request: impl Into<String>) -> impl FnOnce(sftp::Error) -> Self {
         let request = request.into();
         move |source| Self::Sftp { request, source }
+    }
+
+    /// Whether the connection itself has failed: what was sent may have arrived or not.
+    pub(crate) fn is_broken_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Sftp {
+                source: sftp::Error::Closed | sftp::Error::Io(_) | sftp::Error::Stalled(_) | sftp::Error::Protocol(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether what arrived, or what was read, is not what it should be: once that may be chance.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        matches!(
+            self,
+            Self::Size { .. }
+                | Self::Readback { .. }
+                | Self::LongerFile(_)
+                | Self::Source(SourceError::Checksum { .. })
+                | Self::Sftp {
+                    source: sftp::Error::Appended { .. },
+                    ..
+                }
+        )
+    }
+
+    /// Whether trying again can help.
+    pub(crate) fn kind(&self) -> VerdictKind {
+        self.verdict().kind
     }
 
     fn verdict(&self) -> Verdict {
@@ -254,8 +315,15 @@ impl Cause {
                 // FAILURE says nothing: a full disk and a quota are among them, and pass.
                 _ => (Retry, Object),
             },
-            Self::IsDirectory(_) | Self::Size { .. } | Self::TemporaryGone(_) => (Reject, Object),
+            Self::IsDirectory(_)
+            | Self::Size { .. }
+            | Self::Readback { .. }
+            | Self::Conflict(_)
+            | Self::LongerFile(_)
+            | Self::TemporaryGone(_) => (Reject, Object),
             Self::TemporaryLost(_)
+            | Self::HandOver(_)
+            | Self::NoProgress { .. }
             | Self::Overtaken(_)
             | Self::KeepsChanging(_)
             | Self::Deadline => (Retry, Object),
@@ -294,12 +362,19 @@ impl Cause {
                     _ => "SftpFailure",
                 },
                 sftp::Error::Stalled(_) => "ServerSilent",
-                sftp::Error::Protocol(_) | sftp::Error::CutShort { .. } => "SftpProtocol",
+                sftp::Error::Protocol(_)
+                | sftp::Error::CutShort { .. }
+                | sftp::Error::Appended { .. } => "SftpProtocol",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },
             Self::NoDirectory(_) => "DirectoryMissing",
             Self::IsDirectory(_) => "NameIsDirectory",
             Self::Size { .. } => "SizeMismatch",
+            Self::Readback { .. } => "ReadbackMismatch",
+            Self::Conflict(_) => "FileExists",
+            Self::LongerFile(_) => "LongerFile",
+            Self::HandOver(_) => "HandOverFailed",
+            Self::NoProgress { .. } => "NoProgress",
             Self::TemporaryGone(_) => "TemporaryGone",
             Self::TemporaryLost(_) => "TemporaryLost",
             Self::Overtaken(_) => "Overtaken",
@@ -363,7 +438,30 @@ impl Cause {
             Self::Size { .. } => {
                 "ask the partner whether a quota, a full disk or a filter cuts files short"
             }
-            Self::TemporaryGone(_) | Self::TemporaryLost(_) => {
+            Self::TemporaryGone(_) => {
+                "the server takes files as soon as they are closed, whatever their name: set \
+                 SSH_UPLOAD=direct, or ask the partner which names it leaves alone until they are \
+                 renamed, and set SSH_TEMPORARY_NAME"
+            }
+            Self::Readback { .. } => {
+                "ask the partner whether the server changes files (line ends, encryption), or set \
+                 SSH_VERIFY=size"
+            }
+            Self::Conflict(_) => {
+                "ask the partner to take the file away, or set SSH_ON_CONFLICT=replace"
+            }
+            Self::LongerFile(_) => "ask the partner to allow FSETSTAT, or to take the file away",
+            Self::HandOver(RelayError::Denied { permission, .. }) => {
+                return Some(Cow::Owned(format!(
+                    "grant the function's role {permission}, or give the function more time"
+                )));
+            }
+            Self::HandOver(RelayError::Failed(_)) => "give the function more time (its time-out)",
+            Self::NoProgress { .. } => {
+                "give the function more time (its time-out); if the server empties files when they \
+                 are opened again, a transfer has to fit into one invocation"
+            }
+            Self::TemporaryLost(_) => {
                 "ask the partner which names its server leaves alone until they are renamed, and set \
                  SSH_TEMPORARY_NAME"
             }

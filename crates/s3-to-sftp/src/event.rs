@@ -10,6 +10,7 @@ mod tests;
 
 use std::fmt;
 
+use crate::hand_over::{HandOver, HandOverRefused};
 use crate::object::ObjectName;
 use wire::{Any, Envelope, Record};
 
@@ -31,6 +32,12 @@ pub struct Message {
     pub id: Option<String>,
     /// How often it was received, this time included.
     pub receive_count: Option<u32>,
+    /// By which it is deleted, or shown again later.
+    pub receipt_handle: Option<String>,
+    /// Its queue's ARN.
+    pub queue: Option<String>,
+    /// Its body as it came.
+    pub body: Option<String>,
     /// The records of its body.
     pub content: Result<Vec<Item>, EventError>,
 }
@@ -40,6 +47,8 @@ pub struct Message {
 pub enum Item {
     /// An object to deliver.
     Job(Job),
+    /// An object that an earlier invocation has handed over.
+    Continued(Box<HandOver>),
     /// Nothing to deliver, and rightly so.
     Skipped {
         /// The object that it is about.
@@ -76,6 +85,8 @@ pub enum Skip {
     FolderMarker,
     /// `s3:TestEvent`, in the body of a message.
     TestEvent,
+    /// `SSH_ON_CONFLICT=skip`: this path has a file of other content. The source is kept.
+    Exists(String),
 }
 
 impl fmt::Display for Skip {
@@ -90,6 +101,10 @@ impl fmt::Display for Skip {
             Self::FolderMarker => {
                 f.write_str("skipped: a folder marker (the key ends with `/`, the size is 0)")
             }
+            Self::Exists(path) => write!(
+                f,
+                "skipped: {path} exists on the server with other content (SSH_ON_CONFLICT=skip); the source is kept"
+            ),
             Self::TestEvent => f.write_str("acknowledged: S3's test event, which holds no object"),
         }
     }
@@ -115,6 +130,9 @@ pub enum EventError {
     /// A message without a body.
     #[error("the queue's message has no body; expected {EXPECTED} in it")]
     NoBody,
+    /// A message of this program to itself that it does not understand.
+    #[error("the continuation of an earlier invocation is refused: {0}; next: send the object's event again")]
+    HandOver(#[from] HandOverRefused),
     /// A record without what a delivery needs.
     #[error("record {record} has no `{field}`; expected it, as in every S3 event notification")]
     Missing {
@@ -158,6 +176,9 @@ pub fn parse(bytes: &[u8]) -> Result<Event, EventError> {
     if envelope.is_test() {
         return Ok(Event::Test);
     }
+    if let Some(hand_over) = envelope.hand_over {
+        return Ok(Event::Notification(vec![continued(hand_over)]));
+    }
     let Any::Array(records) = envelope.records else {
         return Err(not_an_event(bytes));
     };
@@ -176,6 +197,9 @@ fn parse_body(body: &str) -> Result<Vec<Item>, EventError> {
             why: Skip::TestEvent,
         }]);
     }
+    if let Some(hand_over) = envelope.hand_over {
+        return Ok(vec![continued(hand_over)]);
+    }
     match envelope.records {
         Any::Array(records) => notification(records, body.as_bytes()),
         _ => Err(not_an_event(body.as_bytes())),
@@ -193,19 +217,30 @@ fn read(bytes: &[u8]) -> Result<Envelope, EventError> {
     }
 }
 
+fn continued(value: serde_json::Value) -> Item {
+    match HandOver::read(value) {
+        Ok(hand_over) => Item::Continued(Box::new(hand_over)),
+        Err(refused) => Item::Refused(refused.into()),
+    }
+}
+
 fn message(record: Any<Record>) -> Message {
     let record = record.object().unwrap_or_default();
     let attributes = record.attributes.object().unwrap_or_default();
+    let body = record.body.text();
     Message {
         id: record.message_id.text(),
+        receipt_handle: record.receipt_handle.text(),
+        queue: record.queue.text(),
         receive_count: attributes
             .receive_count
             .number()
             .and_then(|count| count.try_into().ok()),
-        content: match record.body {
-            Any::Text(body) => parse_body(&body),
-            _ => Err(EventError::NoBody),
+        content: match &body {
+            Some(body) => parse_body(body),
+            None => Err(EventError::NoBody),
         },
+        body,
     }
 }
 

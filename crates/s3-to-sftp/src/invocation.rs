@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::{AfterDelivery, Delivery};
+use crate::breaker::Breaker;
+use crate::delivery::{AfterDelivery, Delivery, Work};
 use crate::error::{Cause, Error, Stage};
 use crate::event::Item;
+use crate::hand_over::{Nobody, Relay};
 use crate::link::Link;
+use crate::owner::Owner;
 use crate::receipt::Outcome;
+use crate::rules::Rules;
 use crate::settings::Settings;
 use crate::source::S3;
 
@@ -18,12 +22,17 @@ pub struct Deliverer {
     settings: Settings,
     s3: S3,
     after: AfterDelivery,
+    breaker: Breaker,
+    rules: Rules,
 }
 
 /// What lives as long as an invocation. [`Self::finish`] ends it; dropping it cuts the connection.
 #[derive(Debug)]
-pub struct Invocation<'a> {
+pub struct Invocation<'a, R = Nobody> {
     deliverer: &'a Deliverer,
+    relay: R,
+    begin_by: Instant,
+    stop: Instant,
     deadline: Instant,
     end: Instant,
     link: Link,
@@ -33,6 +42,10 @@ pub struct Invocation<'a> {
 /// says when the end is.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The least and the most that is kept of an invocation's time for handing over.
+const SHORTEST_RESERVE: Duration = Duration::from_millis(500);
+const LONGEST_RESERVE: Duration = Duration::from_secs(5);
+
 impl Deliverer {
     /// Delivers from `s3` by `settings`.
     pub fn new(settings: Settings, s3: S3, after: AfterDelivery) -> Self {
@@ -40,7 +53,15 @@ impl Deliverer {
             settings,
             s3,
             after,
+            breaker: Breaker::default(),
+            rules: Rules::default(),
         }
+    }
+
+    /// The same with other rules than ship, for the tests that have to notice.
+    #[cfg(feature = "take-out-rules")]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// The settings.
@@ -52,6 +73,9 @@ impl Deliverer {
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
         Invocation {
             deliverer: self,
+            relay: Nobody,
+            begin_by: deadline,
+            stop: deadline,
             deadline,
             end: deadline + GRACE,
             link: Link::default(),
@@ -59,7 +83,37 @@ impl Deliverer {
     }
 }
 
-impl Invocation<'_> {
+impl<'a, R: Relay> Invocation<'a, R> {
+    /// Gives what does not fit before the deadline to `relay`.
+    ///
+    /// A fifth of the time is kept for that: what is on its way has to be acknowledged, synced and closed,
+    /// and the message sent. At least half a second, for some round trips; at most five, for what a slow
+    /// line brings in it is kept short anyway. An object whose turn comes in the last quarter of what is left
+    /// is handed over unbegun: it would only be begun to be handed over.
+    #[must_use]
+    pub fn handing_over_to<S: Relay>(self, relay: S) -> Invocation<'a, S> {
+        let Self {
+            deliverer,
+            deadline,
+            end,
+            link,
+            ..
+        } = self;
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
+        let reserve = (left / 5).clamp(SHORTEST_RESERVE, LONGEST_RESERVE);
+        let moving = left.saturating_sub(reserve);
+        Invocation {
+            deliverer,
+            relay,
+            begin_by: now + moving * 3 / 4,
+            stop: now + moving,
+            deadline,
+            end,
+            link,
+        }
+    }
+
     /// Sets when it has to be over, the removal of temporaries and the deletes included.
     #[must_use]
     pub fn ending_by(self, end: Instant) -> Self {
@@ -70,18 +124,23 @@ impl Invocation<'_> {
     /// request's id, which its retries keep; see [`crate::remote_path::tag`].
     ///
     /// Every end is in the log when this returns.
-    pub async fn deliver(&mut self, item: Item, owner: &str) -> Outcome {
+    pub async fn deliver(&mut self, item: Item, owner: impl Into<Owner>) -> Outcome {
         let outcome = match item {
             Item::Job(job) => {
-                let delivery = Delivery {
-                    settings: &self.deliverer.settings,
-                    s3: &self.deliverer.s3,
-                    after: self.deliverer.after,
-                    owner,
-                    deadline: self.deadline,
-                    end: self.end,
+                let work = Work {
+                    name: job.name,
+                    hop: 0,
+                    begun: None,
                 };
-                delivery.run(&job.name, &mut self.link).await
+                self.work(work, &owner.into()).await
+            }
+            Item::Continued(hand_over) => {
+                let work = Work {
+                    name: hand_over.name(),
+                    hop: hand_over.hop,
+                    begun: hand_over.begun,
+                };
+                self.work(work, &owner.into()).await
             }
             Item::Skipped { name, why } => Outcome::Skipped(name, why),
             Item::Refused(error) => Outcome::Failed(Error {
@@ -92,6 +151,25 @@ impl Invocation<'_> {
         };
         log(&outcome);
         outcome
+    }
+
+    async fn work(&mut self, work: Work, owner: &Owner) -> Outcome {
+        let delivery = Delivery {
+            settings: &self.deliverer.settings,
+            s3: &self.deliverer.s3,
+            breaker: &self.deliverer.breaker,
+            rules: self.deliverer.rules,
+            after: self.deliverer.after,
+            owner,
+            relay: &self.relay,
+            stop: self.stop,
+            deadline: self.deadline,
+            end: self.end,
+        };
+        if self.relay.is_there() && Instant::now() >= self.begin_by {
+            return delivery.hand_back(work).await;
+        }
+        delivery.run(work, &mut self.link).await
     }
 
     /// Ends the connection. Nothing of an invocation goes on after it: a frozen environment would
@@ -106,6 +184,12 @@ fn log(outcome: &Outcome) {
         // Logged before the source was touched.
         Outcome::Delivered(..) => {}
         Outcome::Gone(object) => tracing::info!(%object, "gone: nothing is there to deliver"),
+        Outcome::Continued(object, Some(offset)) => {
+            tracing::info!(%object, offset, "continued: handed over to the next invocation");
+        }
+        Outcome::Continued(object, None) => {
+            tracing::info!(%object, "continued: not begun, handed over to the next invocation");
+        }
         Outcome::Skipped(Some(object), why) => tracing::info!(%object, "{why}"),
         Outcome::Skipped(None, why) => tracing::info!("{why}"),
         Outcome::Failed(error) => {

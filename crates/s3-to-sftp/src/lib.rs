@@ -10,26 +10,34 @@
 //! | [`event`] | JSON → jobs |
 //! | [`invocation`] | the records of one event, over one connection |
 //! | [`delivery`] | one object end to end; the only place that begins anew |
+//! | [`hand_over`] | what one invocation leaves to the next |
+//! | [`owner`] | who delivers: what makes a temporary one delivery's own |
 //! | [`source`] | S3: pinned, in order, deleted only if it is still the same |
 //! | [`remote_path`] | key → remote path, and the temporary's name |
 //! | [`transfer`] | moves bytes between two traits of its own |
 //! | `destination` | temporary, verify, publish |
 //! | `link` | the one connection of an invocation |
+//! | `breaker` | how long a server that failed is left alone |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
 //! | [`receipt`] | what became of a record |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
 //! | [`object`] | what S3 said about one version of one object |
+//! | [`rules`] | the rules of the path, by name, so that a test can take one out |
 //! | [`secret`] | a value that never prints itself |
 
+mod breaker;
 pub mod delivery;
 mod destination;
 pub mod error;
 pub mod event;
+pub mod hand_over;
 pub mod invocation;
 mod link;
 pub mod object;
+pub mod owner;
 pub mod receipt;
 pub mod remote_path;
+pub mod rules;
 pub mod secret;
 pub mod settings;
 pub mod source;

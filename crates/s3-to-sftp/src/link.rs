@@ -1,7 +1,10 @@
 //! The way to the partner for one invocation: one connection, made when it is first needed.
 
+use std::time::SystemTime;
+
 use tokio::time::timeout;
 
+use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::settings::Settings;
 use crate::source::S3;
@@ -20,7 +23,8 @@ enum State {
     #[default]
     Closed,
     Open(Box<Connection>),
-    /// The destination failed. It is not asked again in this invocation: partners lock accounts.
+    /// The destination failed. It is not asked again in this invocation, however long that lasts, and
+    /// not in the next ones while the [`Breaker`] is open.
     Failed {
         report: String,
         verdict: Verdict,
@@ -34,6 +38,7 @@ impl Link {
         &mut self,
         settings: &Settings,
         s3: &S3,
+        breaker: &Breaker,
     ) -> Result<(), (Stage, Cause)> {
         match &self.state {
             State::Open(connection) if !connection.is_closed() => return Ok(()),
@@ -47,8 +52,13 @@ impl Link {
             }
             State::Open(_) | State::Closed => {}
         }
+        if let Some(failure) = breaker.failure(SystemTime::now()) {
+            let cause = Cause::Destination(failure.report, failure.verdict, failure.name);
+            return Err((Stage::Connect, cause));
+        }
         match self.open(settings, s3).await {
             Ok(connection) => {
+                breaker.connected();
                 self.state = State::Open(Box::new(connection));
                 Ok(())
             }
@@ -59,6 +69,9 @@ impl Link {
                     cause,
                 };
                 if error.verdict().scope == Scope::Destination {
+                    if error.stage == Stage::Connect {
+                        breaker.failed(SystemTime::now(), &error);
+                    }
                     self.state = State::Failed {
                         report: error.report(),
                         verdict: error.verdict(),

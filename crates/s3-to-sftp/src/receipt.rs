@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::event::Skip;
 use crate::object::ObjectName;
-use crate::source::Disposal;
+use crate::source::{ChecksumCheck, Disposal};
 
 /// What became of one record of an event.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Outcome {
     Delivered(Box<Receipt>, Disposal),
     /// There is nothing under its key: delivered before, or deleted.
     Gone(ObjectName),
+    /// Another invocation goes on with it, from this offset; none where nothing was begun.
+    Continued(ObjectName, Option<u64>),
     /// It is nothing to deliver.
     Skipped(Option<ObjectName>, Skip),
     /// It is not delivered, and its source is where it was.
@@ -48,6 +50,14 @@ pub struct Receipt {
     pub published: Published,
     /// What the file's length was compared with.
     pub size: SizeCheck,
+    /// What the bytes that were sent were compared with.
+    pub checksum: ChecksumCheck,
+    /// Whether the file was read back from the server, and had the checksum of what was sent.
+    pub read_back: bool,
+    /// What a power cut at the server would leave.
+    pub durable: Durable,
+    /// How many invocations have worked at it before this one.
+    pub hops: u32,
     /// From the first request to the final name, in seconds.
     pub seconds: f64,
 }
@@ -62,6 +72,27 @@ pub enum Published {
     Rename,
     /// The old file was moved aside, and removed afterwards.
     MovedAside,
+    /// A rename whose answer was lost: the names on the server show that it has happened.
+    Settled,
+    /// An earlier attempt had brought it there: the file was read back, and is equal.
+    Before,
+    /// Written under its final name (`SSH_UPLOAD=direct`).
+    Direct,
+    /// The same; and the old file was removed before, since it was longer and the server cuts no file: for a
+    /// while there was none.
+    DirectWithGap,
+}
+
+/// What is known to be on the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durable {
+    /// The file and its name: both were synced.
+    FileAndName,
+    /// The file. A power cut may undo its rename.
+    File,
+    /// Nothing: the server knows no `fsync@openssh.com`.
+    NotKnown,
 }
 
 /// What is known of the file's length on the server.

@@ -73,6 +73,15 @@ impl RemotePath {
         &self.full[self.name_start()..]
     }
 
+    /// The directory that it lies in, as a path that a server can open: `.` for the login directory.
+    pub fn directory(&self) -> &str {
+        match self.name_start() {
+            0 => ".",
+            1 => "/",
+            start => &self.full[..start - 1],
+        }
+    }
+
     /// The directories below `SSH_DIR` that may have to be made, whole paths, outermost first.
     pub fn directories(&self) -> impl Iterator<Item = &str> {
         self.full[self.below..]

@@ -34,6 +34,14 @@ pub enum Error {
         /// Bytes that are there.
         stored: u64,
     },
+    /// The server appends every write, whatever its offset: a file cannot be gone on with here.
+    #[error("the server appends what should go before byte {end}: the file has {stored} bytes")]
+    Appended {
+        /// Where the write should have ended.
+        end: u64,
+        /// The file's length after it.
+        stored: u64,
+    },
     /// The server does not speak SFTP version 3 as we know it. The session is over.
     #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
     Protocol(String),

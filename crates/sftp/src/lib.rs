@@ -19,6 +19,7 @@
 //! | [`reply`] | a request that is on its way |
 //! | [`extensions`] | what the server offers beyond the draft, and its limits |
 //! | [`upload`] | pipelined writes to one handle under a window |
+//! | [`readback`] | pipelined reads of one file, in order |
 //! | [`error`] | what can go wrong |
 
 mod attributes;
@@ -26,6 +27,7 @@ pub mod error;
 pub mod extensions;
 pub mod packet;
 mod pending;
+pub mod readback;
 pub mod reply;
 pub mod session;
 mod status;
@@ -36,6 +38,7 @@ mod wire;
 pub use error::{Error, Result};
 pub use extensions::{Extensions, Limits};
 pub use packet::{Attributes, Handle, OpenFlags, Status, StatusCode};
+pub use readback::Readback;
 pub use reply::Reply;
 pub use session::{Options, Session};
 pub use upload::Upload;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tokio::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::extensions::DEFAULT_WRITE_LENGTH;
@@ -18,7 +19,11 @@ pub const WINDOW: usize = 4 * 1024 * 1024;
 /// Writes that may be unacknowledged, however short a server wants them: each is remembered.
 const MAX_IN_FLIGHT: usize = 1024;
 
-/// Writes a file from its beginning on, in order, with as much in flight as the window allows.
+/// What is sent before the server's pace is known: a round trip's worth of a fast line, and half a
+/// minute's of the slowest that anybody pays Lambda for (16 KiB/s).
+const FIRST_WINDOW: usize = 512 * 1024;
+
+/// Writes a file in order, with as much in flight as the window allows.
 ///
 /// The offset up to which everything has been acknowledged is the only thing known of the file at
 /// the server: [`Self::acknowledged`].
@@ -27,6 +32,12 @@ pub struct Upload<'a> {
     session: &'a Session,
     handle: Handle,
     window: usize,
+    /// How long what is in flight may take to be acknowledged, at the pace seen so far.
+    drain_time: Option<Duration>,
+    /// When the first write was sent.
+    began: Option<Instant>,
+    /// Bytes acknowledged since then.
+    answered: u64,
     write_length: usize,
     /// Where the next write begins.
     offset: u64,
@@ -36,6 +47,8 @@ pub struct Upload<'a> {
     in_flight_bytes: usize,
     /// What the file's length has to be behind the first write, where that is a large one.
     first_large: Option<(u64, Reply<Attributes>)>,
+    /// The file's length before the first write, where that does not begin at 0.
+    resumed_at_length: Option<u64>,
     /// Pieces that do not fill a write yet.
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
@@ -49,15 +62,36 @@ impl<'a> Upload<'a> {
             session,
             handle,
             window: WINDOW,
+            drain_time: None,
+            began: None,
+            answered: 0,
             write_length,
             offset: 0,
             acknowledged: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             first_large: None,
+            resumed_at_length: None,
             gathered: Vec::new(),
             gathered_bytes: 0,
         }
+    }
+
+    /// Goes on at `offset` of a file that is `length` bytes long, by a FSTAT of this very handle.
+    pub async fn resume(session: &'a Session, handle: Handle, offset: u64, length: u64) -> Self {
+        Self {
+            offset,
+            acknowledged: offset,
+            resumed_at_length: (offset > 0).then_some(length),
+            ..Self::new(session, handle).await
+        }
+    }
+
+    /// Keeps so little in flight that the server acknowledges it within `time`, by its pace so far: whoever
+    /// has to stop at a moment cannot wait for 4 MiB on a slow line.
+    pub fn with_drain_time(mut self, time: Duration) -> Self {
+        self.drain_time = Some(time);
+        self
     }
 
     /// The same with another window, in bytes.
@@ -113,21 +147,45 @@ impl<'a> Upload<'a> {
             return Ok(());
         }
         while self.in_flight.len() >= MAX_IN_FLIGHT
-            || (self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window)
+            || (self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window_now())
         {
             self.await_oldest().await?;
         }
         self.gathered_bytes = 0;
         let pieces = std::mem::take(&mut self.gathered);
+        let is_first = self.began.is_none();
+        self.began.get_or_insert_with(Instant::now);
         let reply = self.session.write(&self.handle, self.offset, pieces);
         self.in_flight.push_back((length, reply));
         self.in_flight_bytes += length;
-        if self.offset == 0 && length > DEFAULT_WRITE_LENGTH as usize {
-            // Before the next write makes the file longer, and hides a hole behind this one.
-            self.first_large = Some((length as u64, self.session.fstat(&self.handle)));
-        }
         self.offset += length as u64;
+        if is_first && (length > DEFAULT_WRITE_LENGTH as usize || self.resumed_at_length.is_some())
+        {
+            // Before the next write makes the file longer, and hides a hole behind this one.
+            self.first_large = Some((self.offset, self.session.fstat(&self.handle)));
+        }
+        if self.resumed_at_length.is_some() && is_first {
+            // Alone: a server that carries out writes side by side would show the next ones' length.
+            while !self.in_flight.is_empty() {
+                self.await_oldest().await?;
+            }
+        }
         Ok(())
+    }
+
+    /// The window, cut down to what the server acknowledges in the drain time at its pace so far.
+    fn window_now(&self) -> usize {
+        let Some(drain_time) = self.drain_time else {
+            return self.window;
+        };
+        let elapsed = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        if self.answered == 0 || elapsed.is_zero() {
+            return self.window.min(FIRST_WINDOW);
+        }
+        let bytes = u128::from(self.answered) * drain_time.as_nanos() / elapsed.as_nanos();
+        usize::try_from(bytes)
+            .unwrap_or(usize::MAX)
+            .clamp(self.write_length, self.window)
     }
 
     async fn await_oldest(&mut self) -> Result<()> {
@@ -141,28 +199,36 @@ impl<'a> Upload<'a> {
         self.in_flight_bytes -= length;
         answer?;
         self.acknowledged += length as u64;
-        self.check_first_large().await
+        self.answered += length as u64;
+        self.check_first().await
     }
 
     /// Some servers store 32 KiB of a larger write and say OK (rclone#6404, Win32-OpenSSH#1395): holes,
-    /// in a file whose length is right wherever its last write is short.
-    async fn check_first_large(&mut self) -> Result<()> {
-        let Some((sent, told)) = &mut self.first_large else {
+    /// in a file whose length is right wherever its last write is short. Others append whatever the
+    /// offset is (accounts that may only add), which shows where a file is gone on with.
+    async fn check_first(&mut self) -> Result<()> {
+        let Some((end, told)) = &mut self.first_large else {
             return Ok(());
         };
-        let sent = *sent;
+        let end = *end;
         let told = told.await;
         self.first_large = None;
-        match told {
+        let resumed_at = self.resumed_at_length.take();
+        let stored = match told {
             Ok(Attributes {
                 size: Some(stored), ..
-            }) if stored < sent => {
-                self.session.forget_limits().await;
-                Err(Error::CutShort { sent, stored })
-            }
+            }) => stored,
             // A server that does not tell has every write acknowledged, and that is all.
-            Ok(_) | Err(Error::Status(_)) => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) | Err(Error::Status(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match resumed_at {
+            Some(length) if stored > end.max(length) => Err(Error::Appended { end, stored }),
+            _ if stored < end => {
+                self.session.forget_limits().await;
+                Err(Error::CutShort { sent: end, stored })
+            }
+            _ => Ok(()),
         }
     }
 }

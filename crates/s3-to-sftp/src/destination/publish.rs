@@ -2,11 +2,13 @@
 
 use std::future::Future;
 
-use sftp::{Attributes, Error, StatusCode};
+use sftp::{Attributes, Error, Reply, Session, StatusCode};
 
-use super::{Temporary, Verified, answered};
+use super::{Place, Temporary, Verified, answered};
 use crate::error::Cause;
 use crate::receipt::Published;
+use crate::rules::Rule;
+use crate::settings::OnConflict;
 
 /// The source's say before a rename.
 pub(crate) trait LastLook: Send {
@@ -14,66 +16,126 @@ pub(crate) trait LastLook: Send {
     fn confirm(&mut self) -> impl Future<Output = Result<(), Cause>> + Send;
 }
 
-impl<'a> Temporary<'a> {
-    /// Renames the temporary to the final name, over whatever file is there.
+/// How a file was published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Done {
+    pub(crate) how: Published,
+    /// Whether the directory was made durable behind the rename.
+    pub(crate) is_synced: bool,
+}
+
+impl Temporary<'_> {
+    /// Renames the temporary to the final name: over whatever file is there, or, with `skip` and `fail`, only
+    /// where nothing is.
     ///
-    /// Done is: the RENAME was answered OK. Where its answer is lost the delivery has failed, and its
-    /// source is kept: a duplicate is harmless, a loss is not.
-    ///
-    /// `aside` is a name of this delivery's own, for the old file where the server cannot rename
-    /// over it. `look` has to agree before each rename that gives the new file the final name.
+    /// `look` has to agree before each rename that gives the new file the final name.
     pub(crate) async fn publish(
         &mut self,
         verified: &Verified,
-        aside: &'a str,
+        on_conflict: OnConflict,
         look: &mut impl LastLook,
-    ) -> Result<Published, Cause> {
-        let (from, to) = (self.name.full.as_str(), self.path.full());
+    ) -> Result<Done, Cause> {
+        let to = self.place.path.full();
         if verified.final_file.is_some_and(|file| file.is_directory()) {
             return Err(Cause::IsDirectory(to.to_owned()));
         }
+        match on_conflict {
+            OnConflict::Replace => self.replace(verified, look).await,
+            OnConflict::Skip | OnConflict::Fail => self.publish_new(verified, look).await,
+        }
+    }
+
+    async fn replace(
+        &mut self,
+        verified: &Verified,
+        look: &mut impl LastLook,
+    ) -> Result<Done, Cause> {
+        let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
         if self.session.has_posix_rename() {
             look.confirm().await?;
-            match self.session.posix_rename(from, to).await {
-                Ok(()) => return Ok(Published::PosixRename),
-                Err(error) if may_try_otherwise(&error) => {}
-                Err(error) => return Err(rename_failed(from, to, error)),
+            let renamed = self.session.posix_rename(from, to);
+            match self.with_directory(verified, renamed).await {
+                (Ok(()), is_synced) => {
+                    let how = Published::PosixRename;
+                    return Ok(Done { how, is_synced });
+                }
+                (Err(error), _) if may_try_otherwise(&error) => {}
+                (Err(error), _) => return Err(rename_failed(from, to, error)),
             }
         }
         look.confirm().await?;
-        let refused = match self.session.rename(from, to).await {
-            Ok(()) => {
-                self.forget_old_file(aside).await;
-                return Ok(Published::Rename);
+        let renamed = self.session.rename(from, to);
+        let refused = match self.with_directory(verified, renamed).await {
+            (Ok(()), is_synced) => {
+                remove_old_file(self.session, self.place).await;
+                let how = Published::Rename;
+                return Ok(Done { how, is_synced });
             }
-            Err(error) => error,
+            (Err(error), _) => error,
         };
         // The draft has RENAME fail where the target exists. Only the very file that was seen there
         // may be moved: one that appeared since is somebody else's, perhaps this object's own twin
         // from another environment, whose source is deleted already.
         let now = answered(self.session.stat(to).await)?;
+        let was_seen = is_same_file(now, verified.final_file)
+            || !self.place.rules.hold(Rule::MoveAsideOnlyWhatWasSeen);
         match now {
-            Some(_) if !is_same_file(now, verified.final_file) => {
-                Err(Cause::Overtaken(to.to_owned()))
-            }
+            Some(_) if !was_seen => Err(Cause::Overtaken(to.to_owned())),
             Some(_) if may_try_otherwise(&refused) => {
                 look.confirm().await?;
-                self.move_aside(from, to, aside, look).await
+                self.move_aside(verified, look).await
             }
             _ => Err(rename_failed(from, to, refused)),
         }
     }
 
+    /// By a plain RENAME only, which fails where something is; and, since some servers' does not, directly
+    /// behind a look at the name.
+    async fn publish_new(
+        &mut self,
+        verified: &Verified,
+        look: &mut impl LastLook,
+    ) -> Result<Done, Cause> {
+        let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
+        look.confirm().await?;
+        let holds = self.place.rules.hold(Rule::ConflictNeverReplaces);
+        if holds {
+            refuse_if_taken(self.session, self.place).await?;
+        }
+        let renamed = if holds {
+            self.session.rename(from, to)
+        } else {
+            self.session.posix_rename(from, to)
+        };
+        match self.with_directory(verified, renamed).await {
+            (Ok(()), is_synced) => {
+                let how = Published::Rename;
+                Ok(Done { how, is_synced })
+            }
+            (Err(error), _) => {
+                let is_there = answered(self.session.stat(to).await)?.is_some();
+                Err(if is_there && may_try_otherwise(&error) {
+                    Cause::Conflict(to.to_owned())
+                } else {
+                    rename_failed(from, to, error)
+                })
+            }
+        }
+    }
+
     /// Moves the old file aside, renames, and removes the old one. Where that fails, or is given up
-    /// half way, [`Self::discard`] moves the old file back.
+    /// half way, the old file is moved back.
     async fn move_aside(
         &mut self,
-        from: &str,
-        to: &str,
-        aside: &'a str,
+        verified: &Verified,
         look: &mut impl LastLook,
-    ) -> Result<Published, Cause> {
-        self.old_file = Some(aside);
+    ) -> Result<Done, Cause> {
+        let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
+        let aside = self.place.aside;
+        if !self.place.rules.hold(Rule::MoveAsideNotRemove) {
+            _ = self.session.remove(to).await;
+        }
+        self.is_old_file_aside = true;
         let mut moved = self.session.rename(to, aside).await;
         if moved.as_ref().is_err_and(may_try_otherwise) && self.session.remove(aside).await.is_ok()
         {
@@ -84,7 +146,7 @@ impl<'a> Temporary<'a> {
         }
         if let Err(error) = moved {
             if error.status().is_some() {
-                self.old_file = None;
+                self.is_old_file_aside = false;
             }
             return Err(if error.is(StatusCode::NO_SUCH_FILE) {
                 Cause::Overtaken(to.to_owned())
@@ -93,55 +155,86 @@ impl<'a> Temporary<'a> {
             });
         }
         look.confirm().await?;
-        self.session
-            .rename(from, to)
-            .await
-            .map_err(|error| rename_failed(from, to, error))?;
-        self.old_file = None;
-        self.forget_old_file(aside).await;
-        Ok(Published::MovedAside)
+        let renamed = self.session.rename(from, to);
+        let (renamed, is_synced) = self.with_directory(verified, renamed).await;
+        renamed.map_err(|error| rename_failed(from, to, error))?;
+        self.is_old_file_aside = false;
+        remove_old_file(self.session, self.place).await;
+        let how = Published::MovedAside;
+        Ok(Done { how, is_synced })
     }
 
-    /// Removes the file that was replaced, where this attempt or an earlier one of the same owner,
-    /// whose connection broke, has moved it aside.
-    async fn forget_old_file(&self, aside: &str) {
-        match self.session.remove(aside).await {
-            Err(error) if !error.is(StatusCode::NO_SUCH_FILE) => {
-                tracing::warn!(name = aside, %error, "the replaced file is left on the server");
-            }
-            _ => {}
-        }
+    /// A rename, and in its flight the FSYNC of its directory: without, a power cut may undo the name of a
+    /// file whose source is deleted. The handle stays open for another try.
+    async fn with_directory(
+        &self,
+        verified: &Verified,
+        renamed: Reply<()>,
+    ) -> (sftp::Result<()>, bool) {
+        let directory = verified.directory.as_ref();
+        let synced = directory.map(|handle| self.session.fsync(handle));
+        let renamed = renamed.await;
+        let is_synced = match synced {
+            Some(reply) => reply.await.is_ok(),
+            None => false,
+        };
+        (renamed, is_synced)
     }
 
     /// Gives an old file that was moved aside its name back, unless another file has it by now.
     pub(super) async fn move_back(&self) {
-        let Some(aside) = self.old_file else { return };
-        let to = self.path.full();
+        if !self.is_old_file_aside || !self.place.rules.hold(Rule::MoveBack) {
+            return;
+        }
+        let (to, aside) = (self.place.path.full(), self.place.aside);
         let moved = match self.session.stat(to).await {
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
                 self.session.rename(aside, to).await
             }
             // Replaced after all: by us, where only the answer was lost, or by a twin.
-            Ok(_) => return self.forget_old_file(aside).await,
+            Ok(_) => return remove_old_file(self.session, self.place).await,
             Err(error) => Err(error),
         };
         match moved {
             Ok(()) => {}
-            Err(error) => self.complain_of_old_file(aside, &error),
+            // It was not moved, or the partner has taken it: there is nothing to give back.
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {}
+            Err(error) => self.complain_of_old_file(&error),
         }
     }
 
-    pub(super) fn complain_of_old_file(&self, aside: &str, error: &dyn std::fmt::Display) {
+    pub(super) fn complain_of_old_file(&self, error: &dyn std::fmt::Display) {
         tracing::error!(
-            aside, to = self.path.full(), %error,
+            aside = self.place.aside, to = self.place.path.full(), %error,
             "the old file was moved aside and may not be back; where nothing has its name, rename it \
              by hand"
         );
     }
 }
 
+/// With `skip` and `fail`: something has the final name.
+pub(crate) async fn refuse_if_taken(session: &Session, place: &Place<'_>) -> Result<(), Cause> {
+    let to = place.path.full();
+    match answered(session.stat(to).await)? {
+        Some(_) => Err(Cause::Conflict(to.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Removes the file that was replaced, where this attempt or an earlier one of the same owner, whose
+/// connection broke, has moved it aside.
+pub(crate) async fn remove_old_file(session: &Session, place: &Place<'_>) {
+    let name = place.aside;
+    match session.remove(name).await {
+        Err(error) if !error.is(StatusCode::NO_SUCH_FILE) => {
+            tracing::warn!(name, %error, "the replaced file is left on the server");
+        }
+        _ => {}
+    }
+}
+
 /// Whether two looks saw the same file. When it was read last does not count: partners read.
-fn is_same_file(one: Option<Attributes>, other: Option<Attributes>) -> bool {
+pub(super) fn is_same_file(one: Option<Attributes>, other: Option<Attributes>) -> bool {
     let told = |it: Attributes| (it.size, it.modified(), it.owner, it.permissions);
     one.map(told) == other.map(told)
 }

@@ -55,6 +55,9 @@ pub(super) struct Envelope {
     pub(super) records: Any<Record>,
     #[serde(rename = "Event")]
     event: Any,
+    /// A message of this program to itself.
+    #[serde(rename = "s3-to-sftp")]
+    pub(super) hand_over: Option<serde_json::Value>,
 }
 
 impl Envelope {
@@ -72,6 +75,9 @@ pub(super) struct Record {
     pub(super) event_name: Any,
     pub(super) s3: Any<S3>,
     pub(super) message_id: Any,
+    pub(super) receipt_handle: Any,
+    #[serde(rename = "eventSourceARN")]
+    pub(super) queue: Any,
     pub(super) body: Any,
     pub(super) attributes: Any<Attributes>,
 }

@@ -1,0 +1,266 @@
+//! One version, over as many connections as it takes, or as far as this invocation's time goes.
+
+use tokio::time::timeout_at;
+
+use super::{Delivery, Stop, is_left_for_the_next};
+use crate::destination::{Done, Place, Verified, file_digest};
+use crate::error::{Cause, Stage};
+use crate::hand_over::{Begun, Relay};
+use crate::link::Link;
+use crate::object::ObjectVersion;
+use crate::receipt::{Durable, Published, Receipt, SizeCheck};
+use crate::remote_path::TemporaryPath;
+use crate::settings::{OnConflict, UploadMode};
+use crate::source::Body;
+use crate::ssh::Connection;
+use crate::transfer::Source;
+
+/// One version on its way.
+#[derive(Debug)]
+pub(super) struct Attempt<'a, R> {
+    pub(super) delivery: &'a Delivery<'a, R>,
+    pub(super) version: &'a ObjectVersion,
+    /// How many invocations have worked at it.
+    pub(super) hop: u32,
+    /// What the one before has left.
+    pub(super) begun: Option<&'a Begun>,
+    /// Whether an attempt before has removed the old file, since it was longer and the server cuts none.
+    pub(super) is_old_file_removed: bool,
+}
+
+/// How far the temporary is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) phase: Phase,
+    /// All below is acknowledged.
+    pub(super) acknowledged: u64,
+    /// The same when this connection began.
+    before: u64,
+    /// The temporaries that earlier attempts may have left.
+    pub(super) left_before: Vec<TemporaryPath>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nothing is open, and an earlier invocation may have left a file or not.
+    Beginning,
+    /// It is there.
+    Writing,
+    /// A RENAME may have been sent.
+    Renaming(Box<Verified>),
+    /// Its answer was lost once: it is not tried a third time.
+    RenamingAgain(Box<Verified>),
+}
+
+/// What became of the file, for the receipt.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) published: Published,
+    pub(super) size: SizeCheck,
+    pub(super) is_synced: bool,
+    pub(super) is_name_synced: bool,
+    pub(super) is_read_back: bool,
+}
+
+impl Finished {
+    pub(super) fn new(done: Done, verified: &Verified, is_read_back: bool) -> Self {
+        Self {
+            published: done.how,
+            size: verified.size,
+            is_synced: verified.is_synced,
+            is_name_synced: done.is_synced,
+            is_read_back,
+        }
+    }
+}
+
+impl Progress {
+    /// Whether a connection that broke is made again: it has brought something, or a rename has to be
+    /// settled.
+    fn may_go_on(&self) -> bool {
+        self.acknowledged > self.before || matches!(self.phase, Phase::Renaming(_))
+    }
+
+    /// The connection broke.
+    fn begin_again(&mut self) {
+        self.before = self.acknowledged;
+        let phase = std::mem::replace(&mut self.phase, Phase::Writing);
+        self.phase = match phase {
+            Phase::Renaming(mut verified) => {
+                verified.forget_handles();
+                Phase::RenamingAgain(verified)
+            }
+            phase => phase,
+        };
+    }
+}
+
+impl<R: Relay> Attempt<'_, R> {
+    /// Brings the version under its final name, or leaves nothing behind that nobody needs.
+    pub(super) async fn run(
+        &self,
+        body: &mut Body,
+        link: &mut Link,
+        stage: &mut Stage,
+    ) -> Result<Receipt, Stop> {
+        *stage = Stage::RemotePath;
+        let Self {
+            delivery, version, ..
+        } = self;
+        let settings = delivery.settings;
+        let path = delivery.resolve(version)?;
+        let tag = delivery.tag(version, &path, &delivery.owner.to_string());
+        let name = path.temporary(&settings.temporary_name, &tag);
+        let aside = path
+            .temporary(&settings.temporary_name, &format!("{tag}.old"))
+            .full;
+        let place = Place {
+            dir: settings.dir.as_deref(),
+            path: &path,
+            name: &name,
+            aside: &aside,
+            mode: settings.file_mode,
+            window: window(settings.memory),
+            drain_time: delivery.drain_time(),
+            rules: delivery.rules,
+        };
+        let result = match settings.upload {
+            UploadMode::Direct => self.direct(&place, body, link, stage).await,
+            UploadMode::Temporary => self.over_connections(&place, body, link, stage).await,
+        };
+        let finished = match result {
+            Err(Stop::Failed(Cause::Conflict(path))) => {
+                self.conflict(path, body, link.connection()?).await?
+            }
+            result => result?,
+        };
+        Ok(self.receipt(&place, &finished, body, link.connection()?))
+    }
+
+    async fn over_connections(
+        &self,
+        place: &Place<'_>,
+        body: &mut Body,
+        link: &mut Link,
+        stage: &mut Stage,
+    ) -> Result<Finished, Stop> {
+        let delivery = self.delivery;
+        let mut progress = Progress {
+            phase: Phase::Beginning,
+            acknowledged: 0,
+            before: 0,
+            left_before: delivery.left_before(self.version, self.begun),
+        };
+        loop {
+            let session = link.connection()?.sftp();
+            let uploaded = self.upload(session, place, body, &mut progress, stage);
+            match uploaded.await {
+                Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
+                    if !progress.may_go_on() {
+                        return Err(Stop::Failed(cause));
+                    }
+                    tracing::warn!(
+                        object = %self.version.name, error = %cause,
+                        acknowledged = progress.acknowledged,
+                        "the connection broke; going on over another one"
+                    );
+                    progress.begin_again();
+                    link.cut().await;
+                    let connecting =
+                        link.connect(delivery.settings, delivery.s3, delivery.breaker);
+                    timeout_at(delivery.deadline, connecting)
+                        .await
+                        .map_err(|_| Cause::Deadline)?
+                        .map_err(|(at, cause)| {
+                            *stage = at;
+                            cause
+                        })?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The final name is taken, and may not be replaced. A file that is equal is this object, brought there
+    /// by an earlier attempt that could not say so any more.
+    async fn conflict(
+        &self,
+        path: String,
+        body: &mut Body,
+        connection: &Connection,
+    ) -> Result<Finished, Stop> {
+        let delivery = self.delivery;
+        let size = self.version.size;
+        let comparing = async {
+            let session = connection.sftp();
+            let told = session.stat(&path).await.ok().and_then(|it| it.size);
+            if told.is_some_and(|told| told != size) {
+                return Ok::<_, Stop>(false);
+            }
+            while body.next().await?.is_some() {}
+            let theirs = file_digest(session, &path, size).await?;
+            Ok(theirs.is_some_and(|it| it.checksum() == body.own_digest().checksum()))
+        };
+        let is_equal = timeout_at(delivery.deadline, comparing)
+            .await
+            .map_err(|_| Cause::Deadline)??;
+        if is_equal {
+            return Ok(Finished {
+                published: Published::Before,
+                size: SizeCheck::Equal,
+                is_synced: false,
+                is_name_synced: false,
+                is_read_back: true,
+            });
+        }
+        Err(match delivery.settings.on_conflict {
+            OnConflict::Skip => Stop::Skipped(path),
+            OnConflict::Fail | OnConflict::Replace => Stop::Failed(Cause::Conflict(path)),
+        })
+    }
+
+    fn receipt(
+        &self,
+        place: &Place<'_>,
+        finished: &Finished,
+        body: &Body,
+        connection: &Connection,
+    ) -> Receipt {
+        let version = self.version;
+        Receipt {
+            bucket: version.name.bucket.clone(),
+            key: version.name.key.clone(),
+            etag: version.etag.trim_matches('"').to_owned(),
+            version_id: version.version_id.clone(),
+            bytes: version.size,
+            server: connection.address().to_string(),
+            host_key: connection.host_key().to_owned(),
+            remote_path: place.path.full().to_owned(),
+            published: finished.published,
+            size: finished.size,
+            checksum: body.checksum(),
+            read_back: finished.is_read_back,
+            durable: match (finished.is_synced, finished.is_name_synced) {
+                (true, true) => Durable::FileAndName,
+                (true, false) => Durable::File,
+                (false, _) => Durable::NotKnown,
+            },
+            hops: self.hop,
+            seconds: 0.0,
+        }
+    }
+
+    /// Whether what an attempt has written stays on the server.
+    pub(super) fn keeps(&self, stop: &Stop) -> bool {
+        is_left_for_the_next(stop, self.begun)
+    }
+}
+
+/// Bytes that may be written and not acknowledged: a part of the function's memory, since each of them is
+/// kept until then. 4 MiB where nobody says how much there is.
+fn window(memory: Option<u64>) -> usize {
+    const LARGEST: u64 = sftp::upload::WINDOW as u64;
+    const SMALLEST: u64 = 512 * 1024;
+    let window = memory.map_or(LARGEST, |memory| (memory / 32).clamp(SMALLEST, LARGEST));
+    usize::try_from(window).unwrap_or(sftp::upload::WINDOW)
+}

@@ -1,0 +1,85 @@
+//! One version under its final name, for servers that forbid renaming: one connection, one handle, from the
+//! beginning, and nothing that could be taken back.
+
+use sftp::Session;
+use tokio::time::timeout_at;
+
+use super::Stop;
+use super::attempt::{Attempt, Finished};
+use crate::destination::{Direct, LastLook as _, Place, file_digest};
+use crate::error::{Cause, Stage};
+use crate::hand_over::Relay;
+use crate::link::Link;
+use crate::receipt::Published;
+use crate::settings::Verify;
+use crate::source::Body;
+use crate::transfer::{TransferError, transfer};
+
+impl<R: Relay> Attempt<'_, R> {
+    pub(super) async fn direct(
+        &self,
+        place: &Place<'_>,
+        body: &mut Body,
+        link: &mut Link,
+        stage: &mut Stage,
+    ) -> Result<Finished, Stop> {
+        let delivery = self.delivery;
+        let session = link.connection()?.sftp();
+        let on_conflict = delivery.settings.on_conflict;
+        let writing = async {
+            *stage = Stage::OpenFinal;
+            let mut file = Direct::open(session, place, on_conflict).await?;
+            *stage = Stage::Transfer;
+            match transfer(body, &mut file).await {
+                Ok(_) => {}
+                Err(TransferError::Source(error)) => return Err(Stop::from(error)),
+                Err(TransferError::Destination(cause)) => return Err(cause.into()),
+            }
+            *stage = Stage::Verify;
+            let mut look = self.look();
+            let (written, looked) =
+                tokio::join!(file.finish(self.version.size), look.confirm());
+            let written = written?;
+            *stage = Stage::LastLook;
+            match looked.map_err(Stop::from) {
+                // The file is there, and what has the name now is another delivery's matter.
+                Ok(()) | Err(Stop::Gone) => {}
+                Err(stop) => return Err(stop),
+            }
+            Ok(Finished {
+                published: if self.is_old_file_removed {
+                    Published::DirectWithGap
+                } else {
+                    Published::Direct
+                },
+                size: written.size,
+                is_synced: written.is_synced,
+                is_name_synced: false,
+                is_read_back: self.read_back_direct(session, place, body).await?,
+            })
+        };
+        timeout_at(delivery.deadline, writing)
+            .await
+            .map_err(|_| Cause::Deadline)?
+    }
+
+    /// Where it is asked for, the file is read once more, under its final name.
+    async fn read_back_direct(
+        &self,
+        session: &Session,
+        place: &Place<'_>,
+        body: &Body,
+    ) -> Result<bool, Stop> {
+        if self.delivery.settings.verify != Verify::Readback {
+            return Ok(false);
+        }
+        let (name, size) = (place.path.full(), self.version.size);
+        let theirs = file_digest(session, name, size).await?;
+        if theirs.is_some_and(|it| it.checksum() == body.own_digest().checksum()) {
+            return Ok(true);
+        }
+        Err(Stop::Failed(Cause::Readback {
+            name: name.to_owned(),
+        }))
+    }
+}

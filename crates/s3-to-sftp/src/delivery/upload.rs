@@ -1,0 +1,300 @@
+//! One version over one connection: the temporary is opened, written, verified and published, or left in
+//! a state that the next connection, or the next invocation, can go on from.
+
+use sftp::Session;
+use tokio::time::timeout_at;
+
+use super::Stop;
+use super::attempt::{Attempt, Finished, Phase, Progress};
+use super::look::Look;
+use crate::destination::{
+    Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, read_back, refuse_if_taken,
+    remove_old_file, remove_unopened, settle,
+};
+use crate::error::{Cause, Stage};
+use crate::hand_over::{HandOver, MAX_HOPS, ReadbackState, Relay};
+use crate::receipt::Published;
+use crate::rules::Rule;
+use crate::settings::{OnConflict, Verify};
+use crate::source::{Body, LastLook};
+use crate::transfer::{Destination, TransferError, transfer};
+
+impl<R: Relay> Attempt<'_, R> {
+    /// Goes as far as this connection lasts.
+    pub(super) async fn upload(
+        &self,
+        session: &Session,
+        place: &Place<'_>,
+        body: &mut Body,
+        progress: &mut Progress,
+        stage: &mut Stage,
+    ) -> Result<Finished, Stop> {
+        let delivery = self.delivery;
+        if matches!(progress.phase, Phase::Renaming(_) | Phase::RenamingAgain(_)) {
+            *stage = Stage::Publish;
+            let settling = self.settle(session, place, body, &mut progress.phase);
+            return timeout_at(delivery.deadline, settling)
+                .await
+                .map_err(|_| Cause::Deadline)?;
+        }
+        *stage = Stage::OpenTemporary;
+        let opening = self.open(session, place, body, progress);
+        let mut temporary = match timeout_at(delivery.deadline, opening).await {
+            Ok(opened) => opened?,
+            Err(_) => {
+                if self.begun.is_none() {
+                    remove_unopened(session, &place.name.full, delivery.end).await;
+                }
+                return Err(Cause::Deadline.into());
+            }
+        };
+        let written = self.write(&mut temporary, body, progress, stage).await;
+        let result = match written {
+            Ok(()) => {
+                let finishing = self.finish(session, place, &mut temporary, body, progress, stage);
+                timeout_at(delivery.deadline, finishing)
+                    .await
+                    .unwrap_or_else(|_| Err(Cause::Deadline.into()))
+            }
+            Err(stop) => Err(stop),
+        };
+        match result {
+            Ok(finished) => Ok(finished),
+            Err(stop) if stop.is_broken_connection() => Err(stop),
+            Err(stop) => {
+                if self.keeps(&stop) {
+                    temporary.leave(delivery.end).await;
+                } else {
+                    temporary.discard(delivery.end).await;
+                }
+                Err(stop)
+            }
+        }
+    }
+
+    /// Opens the temporary, and sets the source to where writing goes on.
+    async fn open<'s>(
+        &self,
+        session: &'s Session,
+        place: &'s Place<'s>,
+        body: &mut Body,
+        progress: &mut Progress,
+    ) -> Result<Temporary<'s>, Stop> {
+        if matches!(progress.phase, Phase::Beginning)
+            && self.delivery.settings.on_conflict != OnConflict::Replace
+        {
+            // Before the bytes: publishing asks once more.
+            refuse_if_taken(session, place).await?;
+        }
+        let opened = match (&progress.phase, self.begun) {
+            (Phase::Beginning, None) => {
+                Opened::make(session, place, &progress.left_before).await?
+            }
+            (Phase::Beginning, Some(begun)) => {
+                let offset = begun.from.offset();
+                Opened::take_over(session, place, &progress.left_before, offset).await?
+            }
+            _ => Opened::again(session, place, progress.acknowledged).await?,
+        };
+        progress.phase = Phase::Writing;
+        let offset = if body.offset() == opened.start {
+            opened.start
+        } else if self.delivery.rules.hold(Rule::GoOnFromTheFrontier) {
+            body.rewind(opened.start)
+        } else {
+            body.offset()
+        };
+        let is_hole = offset > opened.start && self.delivery.rules.hold(Rule::GoOnFromTheFrontier);
+        let temporary = Temporary::write_from(session, place, opened, offset).await;
+        if is_hole {
+            // The source was begun behind that: it has to be opened from its beginning.
+            temporary.discard(self.delivery.end).await;
+            return Err(Stop::Anew);
+        }
+        Ok(temporary)
+    }
+
+    /// Moves the bytes, as long as there is time. What does not fit is handed over.
+    async fn write(
+        &self,
+        temporary: &mut Temporary<'_>,
+        body: &mut Body,
+        progress: &mut Progress,
+        stage: &mut Stage,
+    ) -> Result<(), Stop> {
+        *stage = Stage::Transfer;
+        let delivery = self.delivery;
+        let moved = timeout_at(delivery.until(), transfer(body, temporary)).await;
+        progress.acknowledged = temporary.acknowledged().unwrap_or(progress.acknowledged);
+        match moved {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(TransferError::Source(error))) => Err(error.into()),
+            Ok(Err(TransferError::Destination(cause))) => Err(cause.into()),
+            Err(_) if delivery.relay.is_there() => {
+                *stage = Stage::HandOver;
+                Err(self.hand_over(temporary, body).await)
+            }
+            Err(_) => Err(Cause::Deadline.into()),
+        }
+    }
+
+    /// Stops here: everything on its way is acknowledged, synced and closed, and the next invocation is told.
+    async fn hand_over(&self, temporary: &mut Temporary<'_>, body: &mut Body) -> Stop {
+        let delivery = self.delivery;
+        if delivery.rules.hold(Rule::HandOverDrained) {
+            let parking = async {
+                temporary.drain().await?;
+                let acknowledged = temporary.acknowledged().unwrap_or(0);
+                temporary.park().await?;
+                Ok::<_, Cause>(acknowledged)
+            };
+            match timeout_at(delivery.deadline, parking).await {
+                Ok(Ok(acknowledged)) => {
+                    body.rewind(acknowledged);
+                }
+                Ok(Err(cause)) => return cause.into(),
+                Err(_) => return Cause::Deadline.into(),
+            }
+        }
+        self.send(body, None).await
+    }
+
+    /// Tells the next invocation, if this one has got on.
+    async fn send(&self, body: &Body, readback: Option<ReadbackState>) -> Stop {
+        let from = body.checkpoint();
+        let size = self.version.size;
+        let done = |offset: u64, readback: Option<&ReadbackState>| {
+            offset + readback.map_or(0, |readback| readback.offset)
+        };
+        let before = self.begun.map_or(0, |begun| {
+            done(begun.from.offset(), begun.readback.as_ref())
+        });
+        let offset = done(from.offset(), readback.as_ref());
+        // Less than this from each of them, and the chain would never end.
+        let least = (size / u64::from(MAX_HOPS)).max(1);
+        if offset < before + least || self.hop >= MAX_HOPS {
+            return Cause::NoProgress {
+                before,
+                now: offset,
+            }
+            .into();
+        }
+        let owner = self.delivery.owner.to_string();
+        let hand_over = HandOver::begun(self.version, self.hop + 1, owner, from, readback);
+        match self.delivery.send(&hand_over).await {
+            Ok(()) => Stop::HandedOver { offset },
+            Err(cause) => cause.into(),
+        }
+    }
+
+    /// Verifies, looks once more, and renames.
+    async fn finish(
+        &self,
+        session: &Session,
+        place: &Place<'_>,
+        temporary: &mut Temporary<'_>,
+        body: &mut Body,
+        progress: &mut Progress,
+        stage: &mut Stage,
+    ) -> Result<Finished, Stop> {
+        *stage = Stage::Verify;
+        let delivery = self.delivery;
+        if !delivery.rules.hold(Rule::DeleteAfterPublish) {
+            _ = delivery.s3.delete(self.version).await;
+        }
+        let mut look = self.look();
+        let (verified, looked) = tokio::join!(temporary.verify(self.version.size), look.confirm());
+        let verified = verified?;
+        *stage = Stage::LastLook;
+        looked?;
+        *stage = Stage::Verify;
+        let is_read_back = delivery.settings.verify == Verify::Readback;
+        if is_read_back {
+            self.read_back(session, place, body).await?;
+        }
+        *stage = Stage::Publish;
+        progress.phase = Phase::Renaming(Box::new(verified));
+        let (Phase::Renaming(verified) | Phase::RenamingAgain(verified)) = &progress.phase else {
+            return Err(Stop::Anew);
+        };
+        // Each rename asks for a look that is fresh: a server may take its time for the close, and
+        // for a rename that it then refuses.
+        let on_conflict = delivery.settings.on_conflict;
+        let done = temporary.publish(verified, on_conflict, &mut look).await?;
+        Ok(Finished::new(done, verified, is_read_back))
+    }
+
+    async fn read_back(
+        &self,
+        session: &Session,
+        place: &Place<'_>,
+        body: &Body,
+    ) -> Result<(), Stop> {
+        let (name, size) = (place.name.full.as_str(), self.version.size);
+        let from = self.begun.and_then(|begun| begun.readback.as_ref());
+        let until = self.delivery.until();
+        match read_back(session, name, size, body.own_digest(), from, until).await? {
+            Compared::Equal => Ok(()),
+            Compared::Until(readback) if self.delivery.relay.is_there() => {
+                Err(self.send(body, Some(readback)).await)
+            }
+            Compared::Until(_) => Err(Cause::Deadline.into()),
+        }
+    }
+
+    /// A connection broke behind a RENAME: whether it has happened, and if not, once more.
+    async fn settle(
+        &self,
+        session: &Session,
+        place: &Place<'_>,
+        body: &Body,
+        phase: &mut Phase,
+    ) -> Result<Finished, Stop> {
+        let (Phase::Renaming(verified) | Phase::RenamingAgain(verified)) = phase else {
+            return Err(Stop::Anew);
+        };
+        let is_read_back = self.delivery.settings.verify == Verify::Readback;
+        let own = body.own_digest();
+        let settled = settle(session, place, verified, self.version.size, own).await?;
+        let mut temporary = Temporary::closed(session, place);
+        let published = match settled {
+            Settled::Published => {
+                remove_old_file(session, place).await;
+                return Ok(Finished::settled(verified, is_read_back));
+            }
+            Settled::NotYet => {
+                let mut look = self.look();
+                let on_conflict = self.delivery.settings.on_conflict;
+                temporary.publish(verified, on_conflict, &mut look).await
+            }
+        };
+        match published {
+            Ok(done) => Ok(Finished::new(done, verified, is_read_back)),
+            Err(cause) => {
+                let stop = Stop::from(cause);
+                if !stop.is_broken_connection() {
+                    temporary.discard(self.delivery.end).await;
+                }
+                Err(stop)
+            }
+        }
+    }
+
+    pub(super) fn look(&self) -> Look<'_> {
+        let delivery = self.delivery;
+        Look::new(LastLook::new(delivery.s3, self.version), delivery.rules)
+    }
+}
+
+impl Finished {
+    /// Published by a rename whose answer was lost.
+    fn settled(verified: &Verified, is_read_back: bool) -> Self {
+        Self {
+            published: Published::Settled,
+            size: verified.size,
+            is_synced: verified.is_synced,
+            is_name_synced: false,
+            is_read_back,
+        }
+    }
+}

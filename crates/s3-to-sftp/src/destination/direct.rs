@@ -1,0 +1,149 @@
+//! `SSH_UPLOAD=direct`: the file is written under its final name, for servers that forbid renaming.
+//!
+//! A reader may see half a file, and a delivery that fails leaves one. What can be kept is kept: the
+//! old file is written over and only then cut to length, so that twins of one version only ever write
+//! equal bytes; nothing is truncated or removed first; what the server has is compared as everywhere.
+
+use bytes::Bytes;
+use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
+
+use super::open::{is_missing, make_directories};
+use super::{Place, answered, write_failed};
+use crate::error::Cause;
+use crate::receipt::SizeCheck;
+use crate::settings::OnConflict;
+use crate::transfer;
+
+/// A file that is being written under its final name.
+#[derive(Debug)]
+pub(crate) struct Direct<'a> {
+    session: &'a Session,
+    place: &'a Place<'a>,
+    upload: Upload<'a>,
+}
+
+/// What a direct upload found in the end.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) size: SizeCheck,
+    pub(crate) is_synced: bool,
+}
+
+impl<'a> Direct<'a> {
+    /// Opens the final name. With `skip` and `fail` only where nothing has it: by a look, and by EXCL for
+    /// the servers that obey it.
+    pub(crate) async fn open(
+        session: &'a Session,
+        place: &'a Place<'a>,
+        on_conflict: OnConflict,
+    ) -> Result<Self, Cause> {
+        let to = place.path.full();
+        let directory = place.dir.map(|dir| session.stat(dir));
+        let stat = session.stat(to);
+        if let (Some(reply), Some(dir)) = (directory, place.dir)
+            && is_missing(&reply.await)?
+        {
+            return Err(Cause::NoDirectory(dir.to_owned()));
+        }
+        let found = answered(stat.await)?;
+        if found.is_some_and(|file| file.is_directory()) {
+            return Err(Cause::IsDirectory(to.to_owned()));
+        }
+        let mut flags = OpenFlags::WRITE | OpenFlags::CREAT;
+        if on_conflict != OnConflict::Replace {
+            if found.is_some() {
+                return Err(Cause::Conflict(to.to_owned()));
+            }
+            flags = flags | OpenFlags::EXCL;
+        }
+        let open = || session.open(to, flags, place.attributes());
+        let handle = match open().await {
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
+                // The second OPEN tells whether that has helped.
+                _ = make_directories(session, place).await;
+                open().await
+            }
+            opened => opened,
+        };
+        let handle = handle.map_err(Cause::sftp(format!("OPEN of {to}")))?;
+        let upload = Upload::new(session, handle).await.with_window(place.window);
+        Ok(Self {
+            session,
+            place,
+            upload,
+        })
+    }
+
+    /// Cuts what an older, longer file has left behind the new one's end, closes, and compares.
+    pub(crate) async fn finish(&self, expected: u64) -> Result<Written, Cause> {
+        let (session, to) = (self.session, self.place.path.full());
+        let handle = self.upload.handle();
+        let told = answered(session.fstat(handle).await)?.and_then(|it| it.size);
+        if told.is_some_and(|found| found > expected) {
+            let cut = Attributes {
+                size: Some(expected),
+                ..Attributes::default()
+            };
+            match session.fsetstat(handle, cut).await {
+                Ok(()) => {}
+                Err(error) if error.status().is_some() => {
+                    // The one way left: the old file goes, and the new one is written once more.
+                    let (close, remove) = (session.close(handle), session.remove(to));
+                    _ = close.await;
+                    remove
+                        .await
+                        .map_err(Cause::sftp(format!("REMOVE of {to}, which is longer")))?;
+                    return Err(Cause::LongerFile(to.to_owned()));
+                }
+                Err(error) => return Err(Cause::sftp(format!("FSETSTAT of {to}"))(error)),
+            }
+        }
+        let mode = self
+            .place
+            .mode
+            .map(|_| session.fsetstat(handle, self.place.attributes()));
+        let fsync = session.has_fsync().then(|| session.fsync(handle));
+        let fstat = session.fstat(handle);
+        let close = session.close(handle);
+        let stat = session.stat(to);
+        if let Some(mode) = mode
+            && let Err(error) = mode.await
+        {
+            tracing::warn!(name = to, %error, "the server does not set SSH_FILE_MODE");
+        }
+        let is_synced = fsync.is_some();
+        let fsync = match fsync {
+            Some(reply) => reply.await,
+            None => Ok(()),
+        };
+        let (fstat, close, stat) = (fstat.await, close.await, stat.await);
+        fsync.map_err(Cause::sftp(format!("FSYNC of {to}")))?;
+        close.map_err(Cause::sftp(format!("CLOSE of {to}")))?;
+        // Before the CLOSE, by its own handle: a server may take a file away as soon as it is closed, which
+        // is what such servers are for.
+        let told = match answered(stat)?.and_then(|it| it.size) {
+            Some(size) => Some(size),
+            None => answered(fstat)?.and_then(|it| it.size),
+        };
+        let size = match told {
+            None => SizeCheck::NotTold,
+            Some(found) if found == expected => SizeCheck::Equal,
+            Some(found) => return Err(Cause::Size { expected, found }),
+        };
+        Ok(Written { size, is_synced })
+    }
+}
+
+impl transfer::Destination for Direct<'_> {
+    type Error = Cause;
+
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Cause> {
+        let written = self.upload.write(bytes).await;
+        written.map_err(|error| write_failed(self.place.path.full(), error))
+    }
+
+    async fn drain(&mut self) -> Result<(), Cause> {
+        let drained = self.upload.drain().await;
+        drained.map_err(|error| write_failed(self.place.path.full(), error))
+    }
+}

@@ -1,0 +1,165 @@
+//! What is asked behind the last write, in one flight, and what the answers tell.
+
+use std::time::Duration;
+
+use sftp::{Attributes, Handle, OpenFlags, StatusCode};
+use tokio::time::sleep;
+
+use super::{Temporary, answered};
+use crate::error::Cause;
+use crate::receipt::SizeCheck;
+use crate::rules::Rule;
+
+/// Servers that store elsewhere tell a file's length late: it is asked again after these.
+pub(super) const LATE_SIZE: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
+/// What the verification found.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) size: SizeCheck,
+    /// Whether the file was made durable.
+    pub(crate) is_synced: bool,
+    /// The temporary, after its CLOSE.
+    pub(super) temporary: Option<Attributes>,
+    /// What stands under the final name; none where nothing does, or the server does not tell.
+    pub(super) final_file: Option<Attributes>,
+    /// Whether the server does tell.
+    pub(super) is_final_told: bool,
+    /// The final name's directory, to make the rename durable; where the server opens one.
+    pub(super) directory: Option<Handle>,
+}
+
+impl Verified {
+    /// The connection is gone, and its handles with it.
+    pub(crate) fn forget_handles(&mut self) {
+        self.directory = None;
+    }
+}
+
+impl Temporary<'_> {
+    /// Makes the file durable, closes it, and compares its length. Nothing is judged before all
+    /// answers are in, and a refused FSYNC or CLOSE fails the delivery whatever STAT says: servers
+    /// report late write errors there.
+    pub(crate) async fn verify(&mut self, expected: u64) -> Result<Verified, Cause> {
+        let session = self.session;
+        let name = self.name();
+        let Some(upload) = self.upload.take() else {
+            return Err(Cause::sftp(format!("CLOSE of {name}"))(sftp::Error::Closed));
+        };
+        let handle = upload.handle();
+        let mode = self.place.mode.map(|_| {
+            // A server's umask takes bits out of OPEN's.
+            session.fsetstat(handle, self.place.attributes())
+        });
+        let fsync = session.has_fsync().then(|| session.fsync(handle));
+        let fstat = session.fstat(handle);
+        let close = session.close(handle);
+        let stat = session.stat(name);
+        let final_stat = session.stat(self.place.path.full());
+        let directory = session.has_fsync().then(|| {
+            let directory = self.place.path.directory();
+            session.open(directory, OpenFlags::READ, Attributes::default())
+        });
+
+        let mode = match mode {
+            Some(reply) => reply.await,
+            None => Ok(()),
+        };
+        let is_synced = fsync.is_some();
+        let fsync = match fsync {
+            Some(reply) => reply.await,
+            None => Ok(()),
+        };
+        let (fstat, close) = (fstat.await, close.await);
+        let (stat, final_stat) = (stat.await, final_stat.await);
+        let directory = match directory {
+            // Only OpenSSH and its like open a directory for this; ProFTPD and AsyncSSH refuse.
+            Some(reply) => reply.await.ok(),
+            None => None,
+        };
+        if let Err(error) = mode {
+            tracing::warn!(name, %error, "the server does not set SSH_FILE_MODE");
+        }
+        if self.place.rules.hold(Rule::JudgeClose) {
+            fsync.map_err(Cause::sftp(format!("FSYNC of {name}")))?;
+            close.map_err(Cause::sftp(format!("CLOSE of {name}")))?;
+        }
+        let fstat = answered(fstat)?;
+        let (size, temporary) = match stat {
+            Ok(stat) => {
+                let told = stat.size.or(fstat.and_then(|it| it.size));
+                (self.compare(told, expected).await?, Some(stat))
+            }
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
+                return Err(Cause::TemporaryGone(name.to_owned()));
+            }
+            Err(error) if error.status().is_some() => {
+                let told = fstat.and_then(|it| it.size);
+                (self.compare(told, expected).await?, None)
+            }
+            Err(error) => return Err(Cause::sftp(format!("STAT of {name}"))(error)),
+        };
+        let is_final_told = match &final_stat {
+            Ok(_) => true,
+            Err(error) => error.is(StatusCode::NO_SUCH_FILE),
+        };
+        Ok(Verified {
+            size,
+            is_synced,
+            temporary,
+            final_file: answered(final_stat)?,
+            is_final_told,
+            directory,
+        })
+    }
+
+    /// Stops in the middle: what is acknowledged is made durable and closed, for the next invocation.
+    pub(crate) async fn park(&mut self) -> Result<(), Cause> {
+        let session = self.session;
+        let name = self.name();
+        let Some(upload) = self.upload.take() else {
+            return Ok(());
+        };
+        let handle = upload.handle();
+        let fsync = session.has_fsync().then(|| session.fsync(handle));
+        let fstat = session.fstat(handle);
+        let close = session.close(handle);
+        if let Some(fsync) = fsync {
+            fsync
+                .await
+                .map_err(Cause::sftp(format!("FSYNC of {name}")))?;
+        }
+        let fstat = answered(fstat.await)?;
+        close
+            .await
+            .map_err(Cause::sftp(format!("CLOSE of {name}")))?;
+        let expected = upload.acknowledged();
+        match fstat.and_then(|it| it.size) {
+            Some(found) if found < expected => Err(Cause::Size { expected, found }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn compare(&self, told: Option<u64>, expected: u64) -> Result<SizeCheck, Cause> {
+        let Some(mut found) = told else {
+            return Ok(SizeCheck::NotTold);
+        };
+        for wait in LATE_SIZE {
+            if found >= expected {
+                break;
+            }
+            sleep(wait).await;
+            let again = self.session.stat(self.name()).await;
+            found = answered(again)?.and_then(|it| it.size).unwrap_or(found);
+        }
+        if found == expected || !self.place.rules.hold(Rule::CompareSize) {
+            Ok(SizeCheck::Equal)
+        } else {
+            Err(Cause::Size { expected, found })
+        }
+    }
+}
