@@ -100,8 +100,8 @@ impl Delivery<'_> {
         link: &mut Link,
         stage: &mut Stage,
     ) -> Result<Outcome, Cause> {
-        if self.settings.names(name) {
-            return Err(Cause::OwnObject("private key (SSH_PRIVATE_KEY)"));
+        if let Some(own) = self.settings.names(name) {
+            return Err(Cause::OwnObject(own));
         }
         let mut mismatch = None;
         for _ in 0..ROUNDS {
@@ -264,6 +264,7 @@ impl Delivery<'_> {
             }
             Disposal::Replaced => tracing::info!(object = %object, "a newer object stays in S3"),
             Disposal::Deleted => tracing::info!(object = %object, "the source is deleted"),
+            Disposal::Archived => tracing::info!(object = %object, "the source is in the archive"),
             Disposal::Kept | Disposal::NotDeleted => {}
         }
         Outcome::Delivered(Box::new(receipt), disposal)

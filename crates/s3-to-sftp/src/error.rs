@@ -61,7 +61,7 @@ pub enum Cause {
     /// The key makes no path that may be written to.
     #[error(transparent)]
     Path(#[from] PathRefused),
-    /// The object is one that the function itself needs.
+    /// The object is one that the function itself needs, or made.
     #[error("it is the function's own {0}, which is neither sent nor deleted")]
     OwnObject(&'static str),
     /// The private key cannot be fetched.
@@ -285,6 +285,10 @@ impl Cause {
                 SourceError::NoSuchBucket(_) => "NoSuchBucket",
                 SourceError::Archived(_) => "SourceArchived",
                 SourceError::Body(_) | SourceError::Length { .. } => "SourceBroken",
+                SourceError::Checksum { .. } => "ChecksumMismatch",
+                SourceError::NotArchivable(_) => "NotArchivable",
+                SourceError::ArchiveDenied(_) => "ArchiveDenied",
+                SourceError::ArchiveTaken(_) => "ArchiveTaken",
                 _ => "SourceUnavailable",
             },
             Self::Sftp { source, .. } => match source {
@@ -353,6 +357,21 @@ impl Cause {
             Self::Source(SourceError::Archived(_)) => {
                 "restore the object, then send its event again"
             }
+            Self::Source(SourceError::Checksum { .. }) => {
+                "upload the object again, from where it came; if that fails as well, what changes \
+                 the bytes is between S3 and the function"
+            }
+            Self::Source(SourceError::NotArchivable(_)) => {
+                "set S3_AFTER_DELIVERY to `delete` or `keep` for such objects, or move them by a \
+                 lifecycle rule"
+            }
+            Self::Source(SourceError::ArchiveDenied(_)) => {
+                "grant the function's role s3:PutObject and s3:GetObject below the archive's prefix \
+                 (s3:PutObjectTagging and s3:GetObjectTagging too, where objects have tags)"
+            }
+            Self::Source(SourceError::ArchiveTaken(_)) => {
+                "see what the archive has under these names, and move it away"
+            }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }
@@ -384,6 +403,10 @@ fn source_kind(error: &SourceError) -> VerdictKind {
         | SourceError::Missing
         | SourceError::NoSuchBucket(_)
         | SourceError::Archived(_)
+        | SourceError::Checksum { .. }
+        | SourceError::NotArchivable(_)
+        | SourceError::ArchiveDenied(_)
+        | SourceError::ArchiveTaken(_)
         | SourceError::TooLarge { .. }
         | SourceError::NotText => VerdictKind::Reject,
         SourceError::Replaced
@@ -391,6 +414,7 @@ fn source_kind(error: &SourceError) -> VerdictKind {
         | SourceError::Body(_)
         | SourceError::Length { .. }
         | SourceError::Malformed { .. }
+        | SourceError::Checkpoint
         | SourceError::Busy
         | SourceError::Other(_) => VerdictKind::Retry,
     }

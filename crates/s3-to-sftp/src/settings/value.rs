@@ -236,6 +236,6 @@ pub(super) fn log_level(value: &str) -> Result<LogLevel, Unfit> {
     }
 }
 
-fn unfit<T>(advice: impl Into<String>) -> Result<T, Unfit> {
+pub(super) fn unfit<T>(advice: impl Into<String>) -> Result<T, Unfit> {
     Err(Unfit(advice.into()))
 }
