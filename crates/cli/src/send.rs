@@ -6,12 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
-use s3_to_sftp::settings::Settings;
+use s3_to_sftp::settings::{AfterDelivery, Settings};
 use s3_to_sftp::source::{Disposal, S3};
 use serde_json::json;
 use tokio::time::Instant;
@@ -53,12 +52,11 @@ const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-    let after = if arguments.delete {
-        AfterDelivery::Delete
-    } else {
-        AfterDelivery::Keep
-    };
-    let deliverer = Deliverer::new(settings, S3::new(&aws), after);
+    let mut settings = settings;
+    if !arguments.delete {
+        settings.after_delivery = AfterDelivery::Keep;
+    }
+    let deliverer = Deliverer::new(settings, S3::new(&aws));
     let mut invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
     // Nobody else has this owner, so nobody else's temporary is touched.
     let owner = format!("{:032x}", rand::random::<u128>());
@@ -72,7 +70,7 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
             size: None,
             sequencer: None,
         };
-        let outcome = invocation.deliver(Item::Job(job), &owner).await;
+        let outcome = invocation.deliver(Item::Job(job), owner.as_str()).await;
         if !is_delivered(&outcome) {
             status = ExitCode::FAILURE;
         }
@@ -90,7 +88,8 @@ fn is_delivered(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Delivered(_, disposal) => *disposal != Disposal::NotDeleted,
         Outcome::Skipped(..) => true,
-        Outcome::Gone(_) | Outcome::Failed(_) => false,
+        // Nothing hands over on a command line.
+        Outcome::Gone(_) | Outcome::Failed(_) | Outcome::Continued(..) => false,
     }
 }
 
@@ -112,6 +111,7 @@ fn line(outcome: &Outcome) -> Option<String> {
         Outcome::Delivered(receipt, _) => Some(receipt.to_string()),
         Outcome::Failed(_) => None,
         Outcome::Gone(name) => Some(format!("gone {name}")),
+        Outcome::Continued(name, _) => Some(format!("continued {name}")),
         Outcome::Skipped(_, why) => Some(why.to_string()),
     }
 }
@@ -125,6 +125,7 @@ fn json_line(outcome: &Outcome) -> serde_json::Result<String> {
             json!({ "outcome": "failed", "error_type": error.name(), "error": error.report() }),
         ),
         Outcome::Gone(name) => (Some(name), json!({ "outcome": "gone" })),
+        Outcome::Continued(name, _) => (Some(name), json!({ "outcome": "continued" })),
         Outcome::Skipped(name, why) => (
             name.as_ref(),
             json!({ "outcome": "skipped", "reason": why.to_string() }),

@@ -6,6 +6,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::{self, Event, Item, Message};
 use s3_to_sftp::invocation::{Deliverer, Invocation};
+use s3_to_sftp::owner::Owner;
 use s3_to_sftp::receipt::{Outcome, Receipt};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -74,12 +75,13 @@ async fn notification(
     request_id: &str,
 ) -> Result<Value, Failure> {
     let mut receipts = Vec::new();
-    let (mut gone, mut skipped) = (0_usize, 0_usize);
+    let (mut gone, mut skipped, mut continued) = (0_usize, 0_usize, 0_usize);
     let mut errors = Vec::new();
     for item in items {
         match invocation.deliver(item, request_id).await {
             Outcome::Delivered(receipt, _) => receipts.push(receipt),
             Outcome::Gone(_) => gone += 1,
+            Outcome::Continued(..) => continued += 1,
             Outcome::Skipped(..) => skipped += 1,
             Outcome::Failed(error) => errors.push(error),
         }
@@ -91,6 +93,7 @@ async fn notification(
         "delivered": receipts.len(),
         "gone": gone,
         "skipped": skipped,
+        "continued": continued,
         "receipts": within_limit(&receipts),
     }))
 }
@@ -118,10 +121,9 @@ async fn queue(invocation: &mut Invocation<'_>, messages: Vec<Message>) -> Resul
 
 async fn deliver_message(invocation: &mut Invocation<'_>, message: &Message) -> Vec<Error> {
     // A message that is received again is another attempt, and its predecessor may still be alive.
-    let owner = format!(
-        "{}#{}",
+    let owner = Owner::attempt(
         message.id.as_deref().unwrap_or("nameless"),
-        message.receive_count.unwrap_or(0)
+        message.receive_count.unwrap_or(0),
     );
     let items = match &message.content {
         Ok(items) => items.clone(),
@@ -129,7 +131,7 @@ async fn deliver_message(invocation: &mut Invocation<'_>, message: &Message) -> 
     };
     let mut errors = Vec::new();
     for item in items {
-        if let Outcome::Failed(error) = invocation.deliver(item, &owner).await {
+        if let Outcome::Failed(error) = invocation.deliver(item, owner.clone()).await {
             errors.push(error);
         }
     }

@@ -18,7 +18,6 @@ use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{LambdaEvent, service_fn};
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
@@ -46,7 +45,7 @@ async fn main() -> ExitCode {
     }
 
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-    let deliverer = Deliverer::new(loaded.settings, S3::new(&aws), AfterDelivery::Delete);
+    let deliverer = Deliverer::new(loaded.settings, S3::new(&aws));
     let handle = service_fn(|event: LambdaEvent<Payload>| async {
         let answer: Result<_, Failure> = handler::handle(&deliverer, event).await;
         answer

@@ -30,20 +30,11 @@ use crate::owner::Owner;
 use crate::receipt::{Outcome, Receipt, seconds};
 use crate::remote_path::{RemotePath, TemporaryPath, tag};
 use crate::rules::{Rule, Rules};
-use crate::settings::Settings;
-use crate::source::{Disposal, Found, S3, SourceError};
+use crate::settings::{AfterDelivery, Settings};
+use crate::source::{Digest, Disposal, Found, S3, SourceError};
 
 /// How often an object may change under a delivery before it is left to a later attempt.
 const ROUNDS: u32 = 3;
-
-/// What happens to a source that is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterDelivery {
-    /// It is deleted: what the function does.
-    Delete,
-    /// It is kept: what a person at a terminal expects.
-    Keep,
-}
 
 /// What a delivery needs besides its object and its link.
 #[derive(Debug)]
@@ -52,7 +43,6 @@ pub(crate) struct Delivery<'a, R> {
     pub(crate) s3: &'a S3,
     pub(crate) breaker: &'a Breaker,
     pub(crate) rules: Rules,
-    pub(crate) after: AfterDelivery,
     /// Who delivers: retries of one delivery have the same owner, twins have not.
     pub(crate) owner: &'a Owner,
     /// Who takes what does not fit into this invocation.
@@ -81,10 +71,10 @@ enum Stop {
     Changed,
     /// There is none any more.
     Gone,
-    /// What the server has of the file cannot be gone on with, and the source is past its beginning.
-    Anew,
     /// The next invocation goes on.
-    HandedOver { offset: u64 },
+    HandedOver {
+        offset: u64,
+    },
     /// `SSH_ON_CONFLICT=skip`, and there is a file.
     Skipped(String),
     Failed(Cause),
@@ -159,8 +149,8 @@ impl<R: Relay> Delivery<'_, R> {
         stage: &mut Stage,
     ) -> Result<Outcome, Cause> {
         let Work { name, hop, begun } = work;
-        if self.settings.names(&name) {
-            return Err(Cause::OwnObject("private key (SSH_PRIVATE_KEY)"));
+        if let Some(own) = self.settings.names(&name) {
+            return Err(Cause::OwnObject(own));
         }
         let mut begun = begun;
         let mut mismatch = false;
@@ -199,6 +189,9 @@ impl<R: Relay> Delivery<'_, R> {
                 tracing::warn!(object = %name, "what was handed over is of another version, or not to be read: begun anew");
                 self.forget(&name, begun.as_ref(), link).await;
             }
+            if let AfterDelivery::Move(archive) = &self.settings.after_delivery {
+                self.s3.archivable(&version, archive)?;
+            }
             let attempt = attempt::Attempt {
                 delivery: self,
                 version: &version,
@@ -212,7 +205,7 @@ impl<R: Relay> Delivery<'_, R> {
                         seconds: seconds(started.elapsed()),
                         ..receipt
                     };
-                    return Ok(self.dispose(version, receipt).await);
+                    return Ok(self.dispose(version, receipt, body.own_digest()).await);
                 }
                 Err(Stop::Gone) => return Ok(Outcome::Gone(name)),
                 Err(Stop::HandedOver { offset }) => {
@@ -223,9 +216,6 @@ impl<R: Relay> Delivery<'_, R> {
                 }
                 Err(Stop::Changed) => {
                     tracing::info!(object = %name, "begun anew with what is there now: the object or its target changed meanwhile");
-                }
-                Err(Stop::Anew) => {
-                    tracing::warn!(object = %name, "begun anew: the server does not have what it acknowledged");
                 }
                 // Once more from the beginning, in case it was chance. Not a second time.
                 Err(Stop::Failed(cause)) if cause.is_mismatch() && !mismatch => {
@@ -250,8 +240,8 @@ impl<R: Relay> Delivery<'_, R> {
         match version {
             Some((begun, version)) => match self.s3.reopen(&version, &begun.from).await {
                 // A message that was changed on its way, or is of a store that forgot.
-                Err(SourceError::Checkpoint(reason)) => {
-                    tracing::warn!(object = %name, %reason, "the hand-over cannot be gone on with");
+                Err(SourceError::Checkpoint) => {
+                    tracing::warn!(object = %name, "the hand-over cannot be gone on with");
                     self.s3.open(name).await
                 }
                 found => found,
@@ -308,33 +298,30 @@ impl<R: Relay> Delivery<'_, R> {
     }
 
     /// Writes the receipt, and only then touches the source.
-    async fn dispose(&self, version: ObjectVersion, receipt: Receipt) -> Outcome {
+    async fn dispose(&self, version: ObjectVersion, receipt: Receipt, own: &Digest) -> Outcome {
         let object = &version.name;
         tracing::info!(
             object = %object,
             receipt = %serde_json::to_string(&receipt).unwrap_or_default(),
             "{receipt}"
         );
-        let disposal = match self.after {
-            AfterDelivery::Keep => Disposal::Kept,
-            AfterDelivery::Delete => match self.delete(&version).await {
-                Ok(disposal) => disposal,
-                Err(cause) => {
-                    let error = Error {
-                        stage: Stage::Dispose,
-                        object: Some(object.clone()),
-                        cause,
-                    };
-                    tracing::error!(
-                        object = %object,
-                        outcome = "SourceNotDeleted",
-                        "the file is delivered and its source is not deleted, so it may be sent \
-                         again: {}",
-                        error.report()
-                    );
-                    return Outcome::Delivered(Box::new(receipt), Disposal::NotDeleted);
-                }
-            },
+        let disposal = match self.remove_source(&version, own).await {
+            Ok(disposal) => disposal,
+            Err(cause) => {
+                let error = Error {
+                    stage: Stage::Dispose,
+                    object: Some(object.clone()),
+                    cause,
+                };
+                tracing::error!(
+                    object = %object,
+                    outcome = "SourceNotDeleted",
+                    "the file is delivered and its source is not deleted, so it may be sent \
+                     again: {}",
+                    error.report()
+                );
+                return Outcome::Delivered(Box::new(receipt), Disposal::NotDeleted);
+            }
         };
         match disposal {
             Disposal::AlreadyGone => {
@@ -342,15 +329,27 @@ impl<R: Relay> Delivery<'_, R> {
             }
             Disposal::Replaced => tracing::info!(object = %object, "a newer object stays in S3"),
             Disposal::Deleted => tracing::info!(object = %object, "the source is deleted"),
+            Disposal::Archived => tracing::info!(object = %object, "the source is in the archive"),
             Disposal::Kept | Disposal::NotDeleted => {}
         }
         Outcome::Delivered(Box::new(receipt), disposal)
     }
 
-    /// Deletes the source. An S3 that takes too long must not fail an invocation whose file is
-    /// delivered: Lambda would have it sent again.
-    async fn delete(&self, version: &ObjectVersion) -> Result<Disposal, Cause> {
-        timeout_at(self.end, self.s3.delete(version))
+    /// Deletes the source, or moves it away. An S3 that takes too long must not fail an invocation whose
+    /// file is delivered: Lambda would have it sent again.
+    async fn remove_source(
+        &self,
+        version: &ObjectVersion,
+        own: &Digest,
+    ) -> Result<Disposal, Cause> {
+        let removing = async {
+            match &self.settings.after_delivery {
+                AfterDelivery::Delete => self.s3.delete(version).await,
+                AfterDelivery::Keep => Ok(Disposal::Kept),
+                AfterDelivery::Move(archive) => self.s3.archive(version, own, archive).await,
+            }
+        };
+        timeout_at(self.end, removing)
             .await
             .map_err(|_| Cause::Deadline)?
             .map_err(Cause::from)
@@ -390,4 +389,3 @@ fn is_left_for_the_next(stop: &Stop, begun: Option<&Begun>) -> bool {
         _ => false,
     }
 }
-

@@ -66,7 +66,7 @@ pub enum Cause {
     /// The key makes no path that may be written to.
     #[error(transparent)]
     Path(#[from] PathRefused),
-    /// The object is one that the function itself needs.
+    /// The object is one that the function itself needs, or made.
     #[error("it is the function's own {0}, which is neither sent nor deleted")]
     OwnObject(&'static str),
     /// The private key cannot be fetched.
@@ -143,7 +143,9 @@ pub enum Cause {
     #[error("the transfer takes longer than the invocation, and the rest cannot be handed over")]
     HandOver(#[source] RelayError),
     /// An invocation that moved next to nothing: no chain of such would ever end.
-    #[error("this invocation came from byte {before} to byte {now}, which is not enough to ever end")]
+    #[error(
+        "this invocation came from byte {before} to byte {now}, which is not enough to ever end"
+    )]
     NoProgress {
         /// Where it began.
         before: u64,
@@ -265,7 +267,10 @@ impl Cause {
         matches!(
             self,
             Self::Sftp {
-                source: sftp::Error::Closed | sftp::Error::Io(_) | sftp::Error::Stalled(_) | sftp::Error::Protocol(_),
+                source: sftp::Error::Closed
+                    | sftp::Error::Io(_)
+                    | sftp::Error::Stalled(_)
+                    | sftp::Error::Protocol(_),
                 ..
             }
         )
@@ -353,6 +358,10 @@ impl Cause {
                 SourceError::NoSuchBucket(_) => "NoSuchBucket",
                 SourceError::Archived(_) => "SourceArchived",
                 SourceError::Body(_) | SourceError::Length { .. } => "SourceBroken",
+                SourceError::Checksum { .. } => "ChecksumMismatch",
+                SourceError::NotArchivable(_) => "NotArchivable",
+                SourceError::ArchiveDenied(_) => "ArchiveDenied",
+                SourceError::ArchiveTaken(_) => "ArchiveTaken",
                 _ => "SourceUnavailable",
             },
             Self::Sftp { source, .. } => match source {
@@ -428,6 +437,21 @@ impl Cause {
             Self::Source(SourceError::Archived(_)) => {
                 "restore the object, then send its event again"
             }
+            Self::Source(SourceError::Checksum { .. }) => {
+                "upload the object again, from where it came; if that fails as well, what changes \
+                 the bytes is between S3 and the function"
+            }
+            Self::Source(SourceError::NotArchivable(_)) => {
+                "set S3_AFTER_DELIVERY to `delete` or `keep` for such objects, or move them by a \
+                 lifecycle rule"
+            }
+            Self::Source(SourceError::ArchiveDenied(_)) => {
+                "grant the function's role s3:PutObject and s3:GetObject below the archive's prefix \
+                 (s3:PutObjectTagging and s3:GetObjectTagging too, where objects have tags)"
+            }
+            Self::Source(SourceError::ArchiveTaken(_)) => {
+                "see what the archive has under these names, and move it away"
+            }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }
@@ -482,6 +506,10 @@ fn source_kind(error: &SourceError) -> VerdictKind {
         | SourceError::Missing
         | SourceError::NoSuchBucket(_)
         | SourceError::Archived(_)
+        | SourceError::Checksum { .. }
+        | SourceError::NotArchivable(_)
+        | SourceError::ArchiveDenied(_)
+        | SourceError::ArchiveTaken(_)
         | SourceError::TooLarge { .. }
         | SourceError::NotText => VerdictKind::Reject,
         SourceError::Replaced
@@ -489,6 +517,7 @@ fn source_kind(error: &SourceError) -> VerdictKind {
         | SourceError::Body(_)
         | SourceError::Length { .. }
         | SourceError::Malformed { .. }
+        | SourceError::Checkpoint
         | SourceError::Busy
         | SourceError::Other(_) => VerdictKind::Retry,
     }

@@ -131,7 +131,9 @@ pub enum EventError {
     #[error("the queue's message has no body; expected {EXPECTED} in it")]
     NoBody,
     /// A message of this program to itself that it does not understand.
-    #[error("the continuation of an earlier invocation is refused: {0}; next: send the object's event again")]
+    #[error(
+        "the continuation of an earlier invocation is refused: {0}; next: send the object's event again"
+    )]
     HandOver(#[from] HandOverRefused),
     /// A record without what a delivery needs.
     #[error("record {record} has no `{field}`; expected it, as in every S3 event notification")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
-use crate::delivery::{AfterDelivery, Delivery, Work};
+use crate::delivery::{Delivery, Work};
 use crate::error::{Cause, Error, Stage};
 use crate::event::Item;
 use crate::hand_over::{Nobody, Relay};
@@ -21,7 +21,6 @@ use crate::source::S3;
 pub struct Deliverer {
     settings: Settings,
     s3: S3,
-    after: AfterDelivery,
     breaker: Breaker,
     rules: Rules,
 }
@@ -48,11 +47,10 @@ const LONGEST_RESERVE: Duration = Duration::from_secs(5);
 
 impl Deliverer {
     /// Delivers from `s3` by `settings`.
-    pub fn new(settings: Settings, s3: S3, after: AfterDelivery) -> Self {
+    pub fn new(settings: Settings, s3: S3) -> Self {
         Self {
             settings,
             s3,
-            after,
             breaker: Breaker::default(),
             rules: Rules::default(),
         }
@@ -159,7 +157,6 @@ impl<'a, R: Relay> Invocation<'a, R> {
             s3: &self.deliverer.s3,
             breaker: &self.deliverer.breaker,
             rules: self.deliverer.rules,
-            after: self.deliverer.after,
             owner,
             relay: &self.relay,
             stop: self.stop,

@@ -2,6 +2,7 @@
 //!
 //! The library never looks at the environment itself; whoever calls it hands in how a name is looked up.
 
+mod after_delivery;
 mod choice;
 mod near_miss;
 mod problem;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use after_delivery::{AfterDelivery, ArchivePrefix};
 pub use choice::{OnConflict, UploadMode, Verify};
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
@@ -44,6 +46,8 @@ pub struct Settings {
     pub filename: FilenameTemplate,
     /// `S3_STRIP_PREFIX`.
     pub strip_prefix: Option<String>,
+    /// `S3_AFTER_DELIVERY`.
+    pub after_delivery: AfterDelivery,
     /// `SSH_TEMPORARY_NAME`.
     pub temporary_name: TemporaryTemplate,
     /// `SSH_HOST_KEY`; none accepts any, with a warning.
@@ -85,6 +89,7 @@ impl Settings {
         let dir = reader.optional("SSH_DIR", value::directory);
         let filename = reader.value("SSH_FILENAME", value::filename);
         let strip_prefix = reader.optional("S3_STRIP_PREFIX", value::text);
+        let after_delivery = reader.value("S3_AFTER_DELIVERY", after_delivery::after_delivery);
         let temporary_name = reader.value("SSH_TEMPORARY_NAME", value::temporary_name);
         let host_keys = reader.optional("SSH_HOST_KEY", value::host_keys);
         let on_conflict = reader.value("SSH_ON_CONFLICT", choice::on_conflict);
@@ -128,6 +133,7 @@ impl Settings {
                 dir: dir?.flatten(),
                 filename: filename?,
                 strip_prefix: strip_prefix?,
+                after_delivery: after_delivery?,
                 temporary_name: temporary_name?,
                 host_keys: host_keys?,
                 on_conflict: on_conflict?,
@@ -146,10 +152,19 @@ impl Settings {
             .map(|settings| Loaded { settings, warnings })
     }
 
-    /// Whether the settings themselves name this object. It is never delivered: uploading the private key to
-    /// the bucket that triggers the function would send it to the partner, and delete it.
-    pub fn names(&self, object: &ObjectName) -> bool {
-        self.private_key.as_ref() == Some(object)
+    /// What of the function's own this object is, if the settings say so. It is never delivered:
+    /// uploading the private key to the bucket that triggers the function would send it to the partner,
+    /// and delete it; an archive in that bucket would be sent again, and moved into itself.
+    pub fn names(&self, object: &ObjectName) -> Option<&'static str> {
+        if self.private_key.as_ref() == Some(object) {
+            return Some("private key (SSH_PRIVATE_KEY)");
+        }
+        match &self.after_delivery {
+            AfterDelivery::Move(archive) if archive.holds(object) => {
+                Some("archive (S3_AFTER_DELIVERY)")
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,10 +1,27 @@
 //! S3: the object that is there now, pinned, streamed in order; and what becomes of it.
 //!
 //! The SDK tries each request three times within its own backoff; what it does not do is go on
-//! with a body that broke off. That is done here, with a range pinned to the same version.
+//! with a body that broke off. That is done here, with a range pinned to the same version, and so
+//! is the comparison with S3's checksum, which the SDK gives up wherever there is a range.
+//!
+//! # Layout
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `source` | [`S3`]: open, reopen, look, delete; the private key |
+//! | `body` | [`Body`]: the bytes, resumed and compared |
+//! | `place` | where a body can go back to, and [`Checkpoint`] |
+//! | `digest` | [`Digest`]: S3's algorithms, with states that can be written down |
+//! | `checksum`, `parts` | what S3 tells of an object's checksum, and of those of its parts |
+//! | `archive` | the move after a delivery |
 
+mod archive;
 mod body;
+mod checksum;
+mod digest;
 mod error;
+mod parts;
+mod place;
 
 use std::time::Duration;
 
@@ -12,6 +29,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ChecksumMode;
 use aws_types::SdkConfig;
@@ -20,14 +38,23 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 pub use body::Body;
+pub use checksum::ChecksumCheck;
+pub use digest::{Algorithm, Checksum, Digest};
 pub use error::SourceError;
+pub use place::Checkpoint;
 
 use crate::object::{ObjectName, ObjectVersion};
 use crate::secret::Secret;
+use body::unchecked;
+use checksum::Headers;
 
 /// How long S3 may take to begin an answer. The SDK has no such limit of its own, and a body is
 /// watched by its stalled-stream protection.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request may take with the SDK's three tries and the pauses between them, which S3 can
+/// stretch by asking for longer ones. Until a GET's headers: its body may take until the deadline.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The largest private key that is read: an RSA key of 16,384 bits takes 13 KiB in PEM.
 const SMALL_OBJECT: u64 = 64 * 1024;
@@ -55,6 +82,8 @@ pub enum Found {
 pub enum Disposal {
     /// The object is deleted.
     Deleted,
+    /// The object is in the archive, and no longer where it was.
+    Archived,
     /// Kept, as asked.
     Kept,
     /// A newer object has the key; its own event is on the way.
@@ -84,6 +113,7 @@ impl S3 {
             .or_else(|| config.endpoint_url().map(str::to_owned));
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let client = Client::from_conf(
             aws_sdk_s3::config::Builder::from(config)
@@ -117,16 +147,59 @@ impl S3 {
             .get_object()
             .bucket(&name.bucket)
             .key(&name.key)
-            .checksum_mode(ChecksumMode::Enabled)
+            .customize()
+            .config_override(unchecked())
+            // By hand: with the SDK's own `checksum_mode` it compares whatever its configuration
+            // says.
+            .mutate_request(|request| {
+                let headers = request.headers_mut();
+                headers.insert("x-amz-checksum-mode", ChecksumMode::Enabled.as_str());
+            })
             .send()
             .await;
         match answer {
             Ok(answer) => {
+                let told = Headers::from(&answer).told();
                 let (version, stream) = pin(name, answer)?;
-                let body = Body::new(self.client.clone(), version.clone(), stream);
+                let body = Body::new(self.client.clone(), version.clone(), told, stream);
                 Ok(Found::Object(version, Box::new(body)))
             }
             Err(error) if is_missing_key(&error) => Ok(Found::Nothing),
+            Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    /// Opens `version` again at a checkpoint, by one HEAD; the bytes are asked for when they are
+    /// wanted. Where another version is there now, or none, that is found as [`S3::open`] finds it.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Checkpoint`] where the checkpoint is none of this version: nothing is lost but
+    /// time by opening it from the beginning. Otherwise as [`S3::open`].
+    pub async fn reopen(
+        &self,
+        version: &ObjectVersion,
+        from: &Checkpoint,
+    ) -> Result<Found, SourceError> {
+        let name = &version.name;
+        let answer = self
+            .client
+            .head_object()
+            .bucket(&name.bucket)
+            .key(&name.key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await;
+        match answer {
+            Ok(head) if is_version(&head, version) && size_of(&head) == Some(version.size) => {
+                let told = Headers::from(&head).told();
+                let body = Body::resumed(self.client.clone(), version.clone(), told, from)?;
+                Ok(Found::Object(version.clone(), Box::new(body)))
+            }
+            Ok(_) => self.open(name).await,
+            // An answer to HEAD has no body, and so no code: a GET tells a missing object from a
+            // missing bucket.
+            Err(error) if status(&error) == Some(404) => self.open(name).await,
             Err(error) => Err(SourceError::from_sdk(error)),
         }
     }
@@ -147,9 +220,7 @@ impl S3 {
             .await;
         match answer {
             Ok(head) => {
-                let same = head.e_tag() == Some(version.etag.as_str())
-                    && head.version_id() == version.version_id.as_deref()
-                    && head.last_modified().and_then(to_time) == Some(version.last_modified);
+                let same = is_version(&head, version);
                 Ok(if same { Look::Same } else { Look::Replaced })
             }
             // An answer to HEAD has no body and so no code; the GET before has shown the bucket.
@@ -317,6 +388,17 @@ fn pin(
             .ok_or_else(|| missing("Last-Modified"))?,
     };
     Ok((version, answer.body))
+}
+
+fn is_version(head: &HeadObjectOutput, version: &ObjectVersion) -> bool {
+    head.e_tag() == Some(version.etag.as_str())
+        && head.version_id() == version.version_id.as_deref()
+        && head.last_modified().and_then(to_time) == Some(version.last_modified)
+}
+
+fn size_of(head: &HeadObjectOutput) -> Option<u64> {
+    head.content_length()
+        .and_then(|size| u64::try_from(size).ok())
 }
 
 fn to_time(time: &DateTime) -> Option<OffsetDateTime> {

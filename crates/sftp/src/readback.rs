@@ -79,7 +79,9 @@ impl<'a> Readback<'a> {
         if length < wanted {
             // Short answers are allowed anywhere (draft section 6.4): the rest is asked for again, first.
             let rest = wanted - length;
-            let reply = self.session.read(&self.handle, self.offset, length_of(rest));
+            let reply = self
+                .session
+                .read(&self.handle, self.offset, length_of(rest));
             self.in_flight.push_front((rest, reply));
         }
         Ok(Some(data))
@@ -88,7 +90,9 @@ impl<'a> Readback<'a> {
     fn ask(&mut self) {
         while self.asked < self.end && self.asked - self.offset < WINDOW {
             let length = self.read_length.min(self.end - self.asked);
-            let reply = self.session.read(&self.handle, self.asked, length_of(length));
+            let reply = self
+                .session
+                .read(&self.handle, self.asked, length_of(length));
             self.in_flight.push_back((length, reply));
             self.asked += length;
         }

@@ -1,5 +1,7 @@
 //! One version, over as many connections as it takes, or as far as this invocation's time goes.
 
+use std::sync::Arc;
+
 use tokio::time::timeout_at;
 
 use super::{Delivery, Stop, is_left_for_the_next};
@@ -47,9 +49,9 @@ pub(super) enum Phase {
     /// It is there.
     Writing,
     /// A RENAME may have been sent.
-    Renaming(Box<Verified>),
+    Renaming(Arc<Verified>),
     /// Its answer was lost once: it is not tried a third time.
-    RenamingAgain(Box<Verified>),
+    RenamingAgain(Arc<Verified>),
 }
 
 /// What became of the file, for the receipt.
@@ -86,10 +88,7 @@ impl Progress {
         self.before = self.acknowledged;
         let phase = std::mem::replace(&mut self.phase, Phase::Writing);
         self.phase = match phase {
-            Phase::Renaming(mut verified) => {
-                verified.forget_handles();
-                Phase::RenamingAgain(verified)
-            }
+            Phase::Renaming(verified) => Phase::RenamingAgain(Arc::new(verified.without_handles())),
             phase => phase,
         };
     }
@@ -166,8 +165,7 @@ impl<R: Relay> Attempt<'_, R> {
                     );
                     progress.begin_again();
                     link.cut().await;
-                    let connecting =
-                        link.connect(delivery.settings, delivery.s3, delivery.breaker);
+                    let connecting = link.connect(delivery.settings, delivery.s3, delivery.breaker);
                     timeout_at(delivery.deadline, connecting)
                         .await
                         .map_err(|_| Cause::Deadline)?

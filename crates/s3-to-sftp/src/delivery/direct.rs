@@ -37,8 +37,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
             *stage = Stage::Verify;
             let mut look = self.look();
-            let (written, looked) =
-                tokio::join!(file.finish(self.version.size), look.confirm());
+            let (written, looked) = tokio::join!(file.finish(self.version.size), look.confirm());
             let written = written?;
             *stage = Stage::LastLook;
             match looked.map_err(Stop::from) {

@@ -1,6 +1,8 @@
 //! One version over one connection: the temporary is opened, written, verified and published, or left in
 //! a state that the next connection, or the next invocation, can go on from.
 
+use std::sync::Arc;
+
 use sftp::Session;
 use tokio::time::timeout_at;
 
@@ -8,8 +10,8 @@ use super::Stop;
 use super::attempt::{Attempt, Finished, Phase, Progress};
 use super::look::Look;
 use crate::destination::{
-    Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, read_back, refuse_if_taken,
-    remove_old_file, remove_unopened, settle,
+    Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, read_back,
+    refuse_if_taken, remove_old_file, remove_unopened, settle,
 };
 use crate::error::{Cause, Stage};
 use crate::hand_over::{HandOver, MAX_HOPS, ReadbackState, Relay};
@@ -30,9 +32,9 @@ impl<R: Relay> Attempt<'_, R> {
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
-        if matches!(progress.phase, Phase::Renaming(_) | Phase::RenamingAgain(_)) {
+        if let Phase::Renaming(verified) | Phase::RenamingAgain(verified) = &progress.phase {
             *stage = Stage::Publish;
-            let settling = self.settle(session, place, body, &mut progress.phase);
+            let settling = self.settle(session, place, body, verified);
             return timeout_at(delivery.deadline, settling)
                 .await
                 .map_err(|_| Cause::Deadline)?;
@@ -87,9 +89,7 @@ impl<R: Relay> Attempt<'_, R> {
             refuse_if_taken(session, place).await?;
         }
         let opened = match (&progress.phase, self.begun) {
-            (Phase::Beginning, None) => {
-                Opened::make(session, place, &progress.left_before).await?
-            }
+            (Phase::Beginning, None) => Opened::make(session, place, &progress.left_before).await?,
             (Phase::Beginning, Some(begun)) => {
                 let offset = begun.from.offset();
                 Opened::take_over(session, place, &progress.left_before, offset).await?
@@ -104,14 +104,7 @@ impl<R: Relay> Attempt<'_, R> {
         } else {
             body.offset()
         };
-        let is_hole = offset > opened.start && self.delivery.rules.hold(Rule::GoOnFromTheFrontier);
-        let temporary = Temporary::write_from(session, place, opened, offset).await;
-        if is_hole {
-            // The source was begun behind that: it has to be opened from its beginning.
-            temporary.discard(self.delivery.end).await;
-            return Err(Stop::Anew);
-        }
-        Ok(temporary)
+        Ok(Temporary::write_from(session, place, opened, offset).await)
     }
 
     /// Moves the bytes, as long as there is time. What does not fit is handed over.
@@ -213,15 +206,13 @@ impl<R: Relay> Attempt<'_, R> {
             self.read_back(session, place, body).await?;
         }
         *stage = Stage::Publish;
-        progress.phase = Phase::Renaming(Box::new(verified));
-        let (Phase::Renaming(verified) | Phase::RenamingAgain(verified)) = &progress.phase else {
-            return Err(Stop::Anew);
-        };
+        let verified = Arc::new(verified);
+        progress.phase = Phase::Renaming(Arc::clone(&verified));
         // Each rename asks for a look that is fresh: a server may take its time for the close, and
         // for a rename that it then refuses.
         let on_conflict = delivery.settings.on_conflict;
-        let done = temporary.publish(verified, on_conflict, &mut look).await?;
-        Ok(Finished::new(done, verified, is_read_back))
+        let done = temporary.publish(&verified, on_conflict, &mut look).await?;
+        Ok(Finished::new(done, &verified, is_read_back))
     }
 
     async fn read_back(
@@ -248,11 +239,8 @@ impl<R: Relay> Attempt<'_, R> {
         session: &Session,
         place: &Place<'_>,
         body: &Body,
-        phase: &mut Phase,
+        verified: &Verified,
     ) -> Result<Finished, Stop> {
-        let (Phase::Renaming(verified) | Phase::RenamingAgain(verified)) = phase else {
-            return Err(Stop::Anew);
-        };
         let is_read_back = self.delivery.settings.verify == Verify::Readback;
         let own = body.own_digest();
         let settled = settle(session, place, verified, self.version.size, own).await?;

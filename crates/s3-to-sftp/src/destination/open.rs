@@ -31,7 +31,12 @@ impl Opened {
 
     /// A file that an earlier handle has acknowledged bytes of. A server that has lost some, or does not
     /// tell, gets them all again.
-    fn gone_on_with(handle: Handle, told: Option<u64>, acknowledged: u64, place: &Place<'_>) -> Self {
+    fn gone_on_with(
+        handle: Handle,
+        told: Option<u64>,
+        acknowledged: u64,
+        place: &Place<'_>,
+    ) -> Self {
         let length = told.unwrap_or(0);
         let believed = length >= acknowledged || !place.rules.hold(Rule::BelieveOnlyFstat);
         Self {
@@ -120,7 +125,9 @@ impl Opened {
                     return Err(open_failed(place, error));
                 }
                 let handle = open_new(session, place).await;
-                Ok(Self::begun(handle.map_err(|error| open_failed(place, error))?))
+                Ok(Self::begun(
+                    handle.map_err(|error| open_failed(place, error))?,
+                ))
             }
             Err(error) => Err(open_failed(place, error)),
         }

@@ -18,7 +18,7 @@ pub(super) const LATE_SIZE: [Duration; 3] = [
 ];
 
 /// What the verification found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Verified {
     pub(crate) size: SizeCheck,
     /// Whether the file was made durable.
@@ -35,8 +35,11 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// The connection is gone, and its handles with it.
-    pub(crate) fn forget_handles(&mut self) {
-        self.directory = None;
+    pub(crate) fn without_handles(&self) -> Self {
+        Self {
+            directory: None,
+            ..self.clone()
+        }
     }
 }
 

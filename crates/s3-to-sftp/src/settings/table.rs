@@ -107,6 +107,16 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "S3_AFTER_DELIVERY",
+        fallback: Fallback::Value("delete"),
+        meaning: "what becomes of a source that is delivered: `delete`, `keep`, or `move:s3://BUCKET/PREFIX`. An object \
+                  above 5 GiB is refused with `move` before anything is sent. An archived object is never written over: \
+                  another one under its name gets `.` and eight characters of the ETag behind it. A move within one \
+                  bucket needs a prefix",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "SSH_TEMPORARY_NAME",
         fallback: Fallback::Value(".{name}.{tag}.part"),
         meaning: "name of a file until it is complete; `{tag}` is required, and `{name}` is cut so that all of it fits \

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::digest::Algorithm;
 use super::status;
 
 /// What S3 answered. The object is named by whoever asked.
@@ -38,6 +39,28 @@ pub enum SourceError {
         /// What came.
         got: u64,
     },
+    /// The bytes are not those that S3's checksum is of.
+    #[error("the bytes that S3 sent have the {algorithm} checksum {found}, and S3 says {expected}")]
+    Checksum {
+        /// What it was computed with.
+        algorithm: Algorithm,
+        /// S3's, in Base64.
+        expected: String,
+        /// That of what came.
+        found: String,
+    },
+    /// A checkpoint is none of this object: the record that it came in was changed.
+    #[error("the record to go on from does not fit the object")]
+    Checkpoint,
+    /// It could not be moved into the archive after its delivery.
+    #[error("the object cannot be moved into the archive: {0}")]
+    NotArchivable(&'static str),
+    /// 403 to the copy into the archive.
+    #[error("S3 denied the copy into the archive")]
+    ArchiveDenied(#[source] Box<dyn Error + Send + Sync>),
+    /// Other objects have the names in the archive.
+    #[error("the archive has other objects as {0}, and under its second name")]
+    ArchiveTaken(String),
     /// An answer lacks what every S3 sends.
     #[error("S3's answer has no {header}")]
     Malformed {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
@@ -106,19 +105,11 @@ impl World {
     }
 
     pub(crate) fn deliverer(&self, extra: &[(&str, &str)]) -> Deliverer {
-        self.deliverer_that(AfterDelivery::Delete, extra)
-    }
-
-    pub(crate) fn deliverer_that(&self, after: AfterDelivery, extra: &[(&str, &str)]) -> Deliverer {
         if let Some(key) = &self.account.private_key {
             self.s3.store().create_bucket("secrets");
             self.s3.store().put("secrets", "key", key.clone());
         }
-        Deliverer::new(
-            self.settings(extra),
-            S3::with_client(self.s3.client()),
-            after,
-        )
+        Deliverer::new(self.settings(extra), S3::with_client(self.s3.client()))
     }
 
     pub(crate) async fn deliver(&self, key: &str) -> Outcome {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
@@ -98,7 +97,7 @@ impl World {
             .expect("they are right")
             .settings;
         let client = S3::with_client(s3.client());
-        let deliverer = Arc::new(Deliverer::new(settings, client, AfterDelivery::Delete));
+        let deliverer = Arc::new(Deliverer::new(settings, client));
         Self {
             s3,
             server,

@@ -14,6 +14,7 @@ fn the_least_takes_every_default() {
     assert_eq!(settings.dir, None);
     assert_eq!(settings.filename, FilenameTemplate::parse("{key}").unwrap());
     assert_eq!(settings.strip_prefix, None);
+    assert_eq!(settings.after_delivery, AfterDelivery::Delete);
     assert_eq!(
         settings.temporary_name,
         TemporaryTemplate::parse(".{name}.{tag}.part").unwrap()
@@ -119,8 +120,32 @@ fn the_object_that_the_settings_name_is_known() {
         bucket: "inbox".to_owned(),
         key: key.to_owned(),
     };
-    assert!(settings.names(&object("keys/id")));
-    assert!(!settings.names(&object("keys/id2")));
+    let named = settings.names(&object("keys/id")).unwrap();
+    assert!(named.contains("SSH_PRIVATE_KEY"), "{named}");
+    assert_eq!(settings.names(&object("keys/id2")), None);
+}
+
+#[test]
+fn what_lies_in_the_archive_is_known() {
+    let object = |bucket: &str, key: &str| ObjectName {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+    };
+    let within = settings(&[("S3_AFTER_DELIVERY", "move:s3://inbox/done")]);
+    let named = within.names(&object("inbox", "done/f")).unwrap();
+    assert!(named.contains("S3_AFTER_DELIVERY"), "{named}");
+    for (bucket, key) in [
+        ("inbox", "f"),
+        ("inbox", "done2/f"),
+        ("inbox", "done"),
+        ("other", "done/f"),
+    ] {
+        assert_eq!(within.names(&object(bucket, key)), None, "{bucket} {key}");
+    }
+    // Without a prefix, its own bucket is all archive.
+    let all = settings(&[("S3_AFTER_DELIVERY", "move:s3://inbox/")]);
+    assert!(all.names(&object("inbox", "f")).is_some());
+    assert_eq!(all.names(&object("other", "f")), None);
 }
 
 /// Lambda's own variable, in MiB. It is no setting: nonsense in it must not stop the function.

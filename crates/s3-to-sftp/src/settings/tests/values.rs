@@ -156,6 +156,47 @@ fn templates() {
 }
 
 #[test]
+fn what_becomes_of_a_source() {
+    let after = |value| settings(&[("S3_AFTER_DELIVERY", value)]).after_delivery;
+    assert_eq!(after("delete"), AfterDelivery::Delete);
+    assert_eq!(after(" keep\n"), AfterDelivery::Keep);
+    for (value, bucket, key) in [
+        ("move:s3://archive", "archive", "in/f"),
+        ("move:s3://archive/", "archive", "in/f"),
+        ("move:s3://archive/2026", "archive", "2026/in/f"),
+        ("move:s3://archive/a b/c/", "archive", "a b/c/in/f"),
+    ] {
+        let AfterDelivery::Move(archive) = after(value) else {
+            panic!("{value}")
+        };
+        let object = |bucket: &str, key: &str| ObjectName {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        };
+        assert_eq!(
+            archive.place_of(&object("inbox", "in/f")),
+            object(bucket, key)
+        );
+    }
+    for value in [
+        "remove",
+        "Delete",
+        "move",
+        "move:",
+        "move:archive/x",
+        "move:s3://",
+        "move:s3:///x",
+        "move:s3://a b/x",
+        "move:s3://archive//x",
+        "move:s3://archive/x//",
+        "move:s3://archive/\u{7}",
+    ] {
+        let text = problem("S3_AFTER_DELIVERY", value);
+        assert!(text.contains("move:s3://BUCKET/PREFIX"), "{value}: {text}");
+    }
+}
+
+#[test]
 fn host_keys() {
     let print = "SHA256:9UKdWn6jiUVBwGWo3gxZJSeFwkIFR1n5GLcGqR0NvDo";
     assert_eq!(

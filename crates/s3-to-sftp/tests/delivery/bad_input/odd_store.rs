@@ -1,6 +1,5 @@
 //! Stores that are S3 only by name: each answers GETs by a script, byte by byte.
 
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::source::S3;
@@ -39,7 +38,7 @@ async fn delivered_from(rest: &'static str) -> (&'static str, usize) {
     });
     let client = world.s3.config().endpoint_url(endpoint).build();
     let s3 = S3::with_client(aws_sdk_s3::Client::from_conf(client));
-    let deliverer = Deliverer::new(world.settings(&[]), s3, AfterDelivery::Delete);
+    let deliverer = Deliverer::new(world.settings(&[]), s3);
     let outcome = world.deliver_by(&deliverer, "f").await;
     store.abort();
     let Outcome::Failed(error) = outcome else {

@@ -1,6 +1,5 @@
 //! Every object arrives as it is, whole, and its source goes.
 
-use s3_to_sftp::delivery::AfterDelivery;
 use s3_to_sftp::receipt::{Outcome, SizeCheck};
 use s3_to_sftp::source::Disposal;
 use testkit::payload;
@@ -116,7 +115,7 @@ pub(crate) async fn an_object_that_is_gone_writes_nothing(world: World) {
 
 pub(crate) async fn a_kept_source_stays(world: World) {
     world.put("kept.txt", "here");
-    let deliverer = world.deliverer_that(AfterDelivery::Keep, &[]);
+    let deliverer = world.deliverer(&[("S3_AFTER_DELIVERY", "keep")]);
     let outcome = world.deliver_by(&deliverer, "kept.txt").await;
     assert!(
         matches!(outcome, Outcome::Delivered(_, Disposal::Kept)),
