@@ -6,6 +6,7 @@ mod connection;
 mod lies;
 mod odd_store;
 mod private_key;
+mod relay;
 mod remote_path;
 mod server;
 mod source;
