@@ -160,9 +160,7 @@ impl Delivery<'_> {
             RemotePath::resolve(&settings.filename, prefix, dir, version).map_err(Cause::Path)?;
         let tag = tag(version, path.full(), self.owner);
         let name = path.temporary(&settings.temporary_name, &tag);
-        let aside = path
-            .temporary(&settings.temporary_name, &format!("{tag}.old"))
-            .full;
+        let aside = path.aside(&settings.temporary_name, &tag).full;
 
         *stage = Stage::OpenTemporary;
         let connection = link.connection()?;

@@ -16,11 +16,13 @@
 //! | `destination` | temporary, verify, publish |
 //! | `link` | the one connection of an invocation |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
+//! | [`clean`] | the temporaries that dead deliveries left |
 //! | [`receipt`] | what became of a record |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
 //! | [`object`] | what S3 said about one version of one object |
 //! | [`secret`] | a value that never prints itself |
 
+pub mod clean;
 pub mod delivery;
 mod destination;
 pub mod error;
