@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use testkit::s3::S3Server;
 use testkit::servers::Sshd;
 
-use crate::world::{OLD, TAG, World, YOUNG, line};
+use crate::world::{OLD, TAG, World, YOUNG, line, old_link};
 
 async fn world() -> World<(Sshd, S3Server)> {
     let sshd = Sshd::start()
@@ -34,7 +34,7 @@ async fn what_is_old_and_ours_is_removed_and_nothing_else() {
     world.file(&aside("missing"), OLD);
     let young = world.temporary("x/", "young", YOUNG);
     let link = format!("x/.link.{TAG}.part");
-    symlink("taken", world.home.join(&link)).expect("a link");
+    old_link("taken", &world.home.join(&link));
     symlink("..", world.home.join("x/up")).expect("a link");
     let ended = world.clean(&["--yes"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");

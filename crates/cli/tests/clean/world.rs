@@ -1,12 +1,13 @@
 //! A server with files of several ages on it, and the command.
 
 use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use testkit::account::Account;
-use tokio::process::Command;
+use tokio::process::Command as Program;
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a slow machine.
@@ -51,7 +52,7 @@ impl<S> World<S> {
 
     /// The command, in an environment of nothing but what it needs.
     pub(crate) async fn clean(&self, arguments: &[&str]) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
+        let mut command = Program::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
         command
             .arg("clean")
             .args(arguments)
@@ -104,6 +105,17 @@ impl<S> World<S> {
 
 fn io_write(mut file: &File) {
     std::io::Write::write_all(&mut file, b"abc").expect("three bytes");
+}
+
+/// A link as old as can be: its age must not be what saves it.
+pub(crate) fn old_link(to: &str, at: &Path) {
+    symlink(to, at).expect("a link");
+    let touched = Command::new("touch")
+        .args(["-h", "-t", "200001010000"])
+        .arg(at)
+        .status()
+        .expect("every Unix has `touch`");
+    assert!(touched.success());
 }
 
 pub(crate) fn touch(file: &File, time: SystemTime) {

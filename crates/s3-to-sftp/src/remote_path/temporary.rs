@@ -217,10 +217,10 @@ fn take_directory(pieces: &mut [Piece<Placeholder>]) -> Result<String, TemplateE
     Ok(directory)
 }
 
+/// Whether these characters are a tag's and the suffix; there are as many as there have to be.
 fn is_tag(part: &str, suffix: &str) -> bool {
-    part.strip_suffix(suffix).is_some_and(|tag| {
-        tag.len() == TAG_LENGTH && tag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    part.strip_suffix(suffix)
+        .is_some_and(|tag| tag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn fixed_length(name: &[Piece<Placeholder>], tag: usize) -> usize {
