@@ -419,3 +419,6 @@ fn age(attributes: &Attributes, now: SystemTime) -> Option<Duration> {
     let modified = UNIX_EPOCH + Duration::from_secs(attributes.modified()?.into());
     Some(now.duration_since(modified).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
