@@ -55,6 +55,8 @@ pub enum Stage {
     Publish,
     /// Deleting the source.
     Dispose,
+    /// Looking for temporaries that were left.
+    Clean,
 }
 
 /// What happened. The verdict follows from it, here and nowhere else.
@@ -252,6 +254,7 @@ impl fmt::Display for Stage {
             Self::LastLook => "the last look at the source",
             Self::Publish => "publishing under the final name",
             Self::Dispose => "deleting the source",
+            Self::Clean => "looking for temporaries",
         })
     }
 }

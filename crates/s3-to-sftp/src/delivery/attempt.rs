@@ -110,9 +110,7 @@ impl<R: Relay> Attempt<'_, R> {
         let path = delivery.resolve(version)?;
         let tag = delivery.tag(version, &path, &delivery.owner.to_string());
         let name = path.temporary(&settings.temporary_name, &tag);
-        let aside = path
-            .temporary(&settings.temporary_name, &format!("{tag}.old"))
-            .full;
+        let aside = path.aside(&settings.temporary_name, &tag).full;
         let place = Place {
             dir: settings.dir.as_deref(),
             path: &path,
