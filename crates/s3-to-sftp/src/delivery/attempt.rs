@@ -88,7 +88,7 @@ impl Progress {
         self.before = self.acknowledged;
         let phase = std::mem::replace(&mut self.phase, Phase::Writing);
         self.phase = match phase {
-            Phase::Renaming(verified) => Phase::RenamingAgain(Arc::new(verified.without_handles())),
+            Phase::Renaming(verified) => Phase::RenamingAgain(verified),
             phase => phase,
         };
     }

@@ -86,7 +86,13 @@ impl<R: Relay> Attempt<'_, R> {
             && self.delivery.settings.on_conflict != OnConflict::Replace
         {
             // Before the bytes: publishing asks once more.
-            refuse_if_taken(session, place).await?;
+            let refused = refuse_if_taken(session, place).await;
+            if let Err(Cause::Conflict(_)) = refused {
+                for left in &progress.left_before {
+                    remove_unopened(session, &left.full, self.delivery.end).await;
+                }
+            }
+            refused?;
         }
         let opened = match (&progress.phase, self.begun) {
             (Phase::Beginning, None) => Opened::make(session, place, &progress.left_before).await?,

@@ -81,14 +81,10 @@ async fn a_relay_over_a_server_that_empties_files_on_open() {
     });
     world.put("f", payload::ramp(SIZE));
     slow(&world);
-    let (hops, outcome) = relay(&world.deliverer(&[]), "f", TIME).await;
+    let (_, outcome) = relay(&world.deliverer(&[]), "f", TIME).await;
     let Outcome::Failed(error) = outcome else {
         panic!("{outcome:?}")
     };
-    assert_eq!(
-        hops, 1,
-        "the second invocation begins anew, and ends no further"
-    );
     assert_eq!(error.name(), "NoProgress", "{}", error.report());
     assert_eq!(error.verdict().kind, VerdictKind::Retry);
     assert!(world.has_source("f"));
