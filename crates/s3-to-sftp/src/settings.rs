@@ -74,8 +74,7 @@ impl Settings {
         let dir = reader.optional("SSH_DIR", value::directory);
         let filename = reader.value("SSH_FILENAME", value::filename);
         let strip_prefix = reader.optional("S3_STRIP_PREFIX", value::text);
-        let after_delivery =
-            reader.value("S3_AFTER_DELIVERY", after_delivery::after_delivery);
+        let after_delivery = reader.value("S3_AFTER_DELIVERY", after_delivery::after_delivery);
         let temporary_name = reader.value("SSH_TEMPORARY_NAME", value::temporary_name);
         let host_keys = reader.optional("SSH_HOST_KEY", value::host_keys);
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);

@@ -169,7 +169,16 @@ mod tests {
             assert_eq!(told(kind, "y/Q5Jg==-12"), parts);
         }
         assert_eq!(told(composite, "y/Q5Jg=="), Told::Nothing);
-        for value in ["", "y/Q5Jg==-", "y/Q5Jg==-0", "y/Q5Jg==-x", "y/Q5", "-2", "%", "rosUhgp5mIg="] {
+        for value in [
+            "",
+            "y/Q5Jg==-",
+            "y/Q5Jg==-0",
+            "y/Q5Jg==-x",
+            "y/Q5",
+            "-2",
+            "%",
+            "rosUhgp5mIg=",
+        ] {
             assert_eq!(told(full.clone(), value), Told::Nothing, "{value}");
         }
     }

@@ -261,7 +261,10 @@ mod tests {
             (Algorithm::Crc32, "y/Q5Jg=="),
             (Algorithm::Crc32c, "4waSgw=="),
             (Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
-            (Algorithm::Sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+            (
+                Algorithm::Sha256,
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
+            ),
         ] {
             let found = of(algorithm, b"123456789").checksum().to_string();
             assert_eq!(found, expected, "{algorithm}");
@@ -325,7 +328,10 @@ mod tests {
     fn checksums_are_read_as_s3_writes_them() {
         for algorithm in ALL {
             let sum = of(algorithm, b"abc").checksum();
-            assert_eq!(Checksum::parse(algorithm, &sum.to_string()), Some(sum.clone()));
+            assert_eq!(
+                Checksum::parse(algorithm, &sum.to_string()),
+                Some(sum.clone())
+            );
             assert_eq!(Checksum::parse(algorithm, &format!("{sum}-2")), None);
             assert_eq!(Checksum::parse(algorithm, ""), None);
         }

@@ -128,7 +128,12 @@ fn what_lies_in_the_archive_is_known() {
     let within = settings(&[("S3_AFTER_DELIVERY", "move:s3://inbox/done")]);
     let named = within.names(&object("inbox", "done/f")).unwrap();
     assert!(named.contains("S3_AFTER_DELIVERY"), "{named}");
-    for (bucket, key) in [("inbox", "f"), ("inbox", "done2/f"), ("inbox", "done"), ("other", "done/f")] {
+    for (bucket, key) in [
+        ("inbox", "f"),
+        ("inbox", "done2/f"),
+        ("inbox", "done"),
+        ("other", "done/f"),
+    ] {
         assert_eq!(within.names(&object(bucket, key)), None, "{bucket} {key}");
     }
     // Without a prefix, its own bucket is all archive.

@@ -173,7 +173,10 @@ fn what_becomes_of_a_source() {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
         };
-        assert_eq!(archive.place_of(&object("inbox", "in/f")), object(bucket, key));
+        assert_eq!(
+            archive.place_of(&object("inbox", "in/f")),
+            object(bucket, key)
+        );
     }
     for value in [
         "remove",
