@@ -270,6 +270,24 @@ async fn an_archive_that_may_not_be_written_to() {
     assert!(delivered.has_source());
 }
 
+/// Somebody writes to the same name at that moment, and takes it back.
+#[tokio::test]
+async fn a_copy_that_meets_another_write_is_tried_again() {
+    let delivered = Delivered::new("f", KINDS[0], &ramp(1000)).await;
+    delivered.world.s3.hook(|request| {
+        if request.operation == "CopyObject" && request.number < 3 {
+            return Action::Fail {
+                status: 409,
+                code: "ConditionalRequestConflict",
+                message: "The conditional request cannot succeed due to a conflicting operation",
+            };
+        }
+        Action::Pass
+    });
+    assert_eq!(delivered.archive().await.unwrap(), Disposal::Archived);
+    assert!(delivered.archived("done/f").unwrap() == ramp(1000));
+}
+
 /// Such a store takes a copy without conditions; what is there was looked at before.
 #[tokio::test]
 async fn a_store_that_refuses_conditions_on_a_copy() {
