@@ -238,11 +238,10 @@ impl Object {
     }
 
     /// What CopyObject makes of it: one piece of its own, whatever it was uploaded as.
-    pub(super) fn copied(&self) -> Self {
-        let algorithm = self
-            .checksum
-            .as_ref()
-            .map_or(Algorithm::Crc64Nvme, |checksum| checksum.algorithm);
+    /// `named` is the checksum that the request asks for; otherwise the source's goes on.
+    pub(super) fn copied(&self, named: Option<Algorithm>) -> Self {
+        let kept = self.checksum.as_ref().map(|checksum| checksum.algorithm);
+        let algorithm = named.or(kept).unwrap_or(Algorithm::Crc64Nvme);
         let content = self.content.clone();
         let whole = Checksum {
             algorithm,

@@ -192,6 +192,17 @@ impl Store {
         self.0.lock().ignores_if_match_on_delete = true;
     }
 
+    /// Lets this store copy over what is there whatever `If-None-Match` says, as stores do that do not know the
+    /// header on COPY.
+    pub fn ignore_if_none_match_on_copy(&self) {
+        self.0.lock().ignores_if_none_match_on_copy = true;
+    }
+
+    /// Lets this store answer the whole object to GET and HEAD of a part, as stores do that do not know `partNumber`.
+    pub fn ignore_part_numbers(&self) {
+        self.0.lock().ignores_part_numbers = true;
+    }
+
     fn insert(&self, bucket: &str, key: &str, object: Object) -> StoredVersion {
         self.0
             .lock()

@@ -108,6 +108,36 @@ async fn a_range_over_a_whole_composite_object_is_a_trap() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_store_may_not_know_parts() -> Outcome {
+    let (server, s3) = server().await;
+    let parts = vec![ramp(500), ramp_at(500, 500)];
+    server.put_multipart_with(BUCKET, "k", parts, Algorithm::Crc32, Coverage::Composite);
+    let head = s3
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .part_number(2)
+        .checksum_mode(ChecksumMode::Enabled);
+    let part = head.clone().send().await?;
+    assert_eq!(
+        (part.content_length(), part.parts_count()),
+        (Some(500), Some(2))
+    );
+    server.ignore_part_numbers();
+    let whole = head.send().await?;
+    assert_eq!(
+        (whole.content_length(), whole.parts_count()),
+        (Some(1000), None)
+    );
+    assert!(
+        whole
+            .checksum_crc32()
+            .is_some_and(|value| value.ends_with("-2"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_generated_object_is_the_ramp() -> Outcome {
     let (server, s3) = server().await;
     let size = 24 * 1024 * 1024 + 13;

@@ -119,8 +119,9 @@ async fn a_body_with_a_wrong_byte() {
         "GetObject" => S3Action::Corrupt { offset: 777 },
         _ => S3Action::Pass,
     });
-    let (name, _) = failure(&world, &[]).await;
+    let (name, report) = failure(&world, &[]).await;
     assert_eq!(name, "ChecksumMismatch");
+    assert!(report.contains("CRC64NVME"), "{report}");
     assert!(
         server.requests_of(Operation::PosixRename).is_empty(),
         "nothing is published"
