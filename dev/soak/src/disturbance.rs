@@ -348,7 +348,9 @@ fn disturb_s3(world: &World, disturbance: &Disturbance, object: &Object, faults:
         }
         Disturbance::CutAndCorrupt { after, offset } => {
             // The hook that comes last is asked first.
-            at("GetObject", 1, Box::new(move || Action::Corrupt { offset }));
+            if !world.known.corrupt_rest {
+                at("GetObject", 1, Box::new(move || Action::Corrupt { offset }));
+            }
             at("GetObject", 1, Box::new(move || Action::CutBody { after }));
         }
         Disturbance::Replace(offset) => {

@@ -47,10 +47,19 @@ pub struct Options {
     pub servers: Vec<ServerKind>,
     /// This round of the plan, and no other.
     pub only: Option<u32>,
-    /// Temporaries that a retry left behind are counted, and no violation.
-    pub counts_temporaries: bool,
+    /// What is known to be amiss in the function, and is not held against it.
+    pub known: Known,
     /// The function's executable.
     pub bootstrap: PathBuf,
+}
+
+/// Gaps of the function that are known, for as long as there are any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// A retry by a queue leaves the temporary of the attempt before: it is counted.
+    pub temporaries: bool,
+    /// What is read after an answer of S3 broke off is compared with no checksum: it arrives right.
+    pub corrupt_rest: bool,
 }
 
 /// A broken promise. Its Display says what, where the evidence is, and how to repeat it.
@@ -156,8 +165,13 @@ fn violation(options: &Options, world: &World, what: String, round: String) -> V
         "--kills {} --seed {} --size {} --server {servers}",
         options.kills, options.seed, options.size
     );
-    if options.counts_temporaries {
-        repeat += " --temporaries count";
+    for (name, is_known) in [
+        ("temporaries", options.known.temporaries),
+        ("corrupt-rest", options.known.corrupt_rest),
+    ] {
+        if is_known {
+            repeat += &format!(" --known {name}");
+        }
     }
     if let Some(number) = number {
         repeat += &format!(" --round {number}");

@@ -6,22 +6,24 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use soak::Options;
 use soak::world::ServerKind;
+use soak::{Known, Options};
 
 pub(crate) const USAGE: &str = "\
 Delivers objects through the function's own executable to real servers, kills, freezes and disturbs everything
 meanwhile, and compares every file. Exit status 1 at the first broken promise.
 
 usage: soak [--kills N] [--seed S] [--size BYTES] [--server sshd|rclone|both] [--round N]
-            [--temporaries refuse|count] [--report FILE] [--bootstrap PATH]
+            [--known GAP]… [--report FILE] [--bootstrap PATH]
 
   --kills N          how often the function is killed or frozen, at least (50); other disturbances come on top
   --seed S           what happens, and when (a new one each time)
   --size BYTES       of the objects (268435456)
   --server KIND      sshd, rclone or both (both)
   --round N          this round of the plan only
-  --temporaries WHAT what a retry left of the attempt before: refuse it or count it (refuse)
+  --known GAP        a gap of the function that is not held against it: temporaries (what a retry by a queue
+                     leaves of the attempt before is counted) or corrupt-rest (what is read after S3's answer
+                     broke off arrives right)
   --report FILE      writes the figures as Markdown
   --bootstrap PATH   the function's executable; else $BOOTSTRAP
 ";
@@ -44,7 +46,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         size: 256 << 20,
         servers: vec![ServerKind::Sshd, ServerKind::Rclone],
         only: None,
-        counts_temporaries: false,
+        known: Known::default(),
         bootstrap: PathBuf::new(),
     };
     let mut report = None;
@@ -72,13 +74,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                     _ => return Err("--server is sshd, rclone or both".into()),
                 }
             }
-            Some("--temporaries") => {
-                options.counts_temporaries = match value()?.to_str() {
-                    Some("refuse") => false,
-                    Some("count") => true,
-                    _ => return Err("--temporaries is refuse or count".into()),
-                }
-            }
+            Some("--known") => match value()?.to_str() {
+                Some("temporaries") => options.known.temporaries = true,
+                Some("corrupt-rest") => options.known.corrupt_rest = true,
+                _ => return Err("--known is temporaries or corrupt-rest".into()),
+            },
             Some("--report") => report = Some(value()?.into()),
             Some("--bootstrap") => bootstrap = Some(value()?),
             _ => return Err(format!("unknown argument {}", name.display())),

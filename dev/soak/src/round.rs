@@ -153,20 +153,18 @@ async fn deliveries(
     report: &mut Report,
 ) -> Result<u32, String> {
     let mut event = Event::new(object.trigger, &object.key, &object.stored);
+    let mut is_acknowledged = false;
     for disturbance in &round.disturbances {
-        let acknowledged =
+        is_acknowledged =
             disturbance::attempt(world, disturbance, &mut event, object, report).await?;
         if let Some(violation) = witness.violation() {
             return Err(violation);
         }
-        if acknowledged {
+        if is_acknowledged {
             break;
         }
-        if disturbance == round.disturbances.last().expect("this one at least") {
-            until_acknowledged(world, &mut event, report).await?;
-        }
     }
-    if round.disturbances.is_empty() {
+    if !is_acknowledged {
         until_acknowledged(world, &mut event, report).await?;
     }
     let newest = world.s3.stored(BUCKET, &object.key);
@@ -238,7 +236,7 @@ fn leftovers(
     if temporaries.is_empty() {
         return Ok(String::new());
     }
-    if !may_leave(round) && !world.counts_temporaries {
+    if !may_leave(round) && !world.known.temporaries {
         return Err(format!("temporaries are left: {temporaries:?}"));
     }
     for name in &temporaries {

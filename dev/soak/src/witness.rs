@@ -214,3 +214,132 @@ fn is_temporary(name: &str, key: &str) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use testkit::payload::ramp_at;
+
+    use super::*;
+
+    const SIZE: usize = 100_000;
+    const KEY: &str = "k";
+
+    struct Scene {
+        directory: tempfile::TempDir,
+        store: Store,
+        witness: Witness,
+    }
+
+    impl Scene {
+        /// One object in S3, of the ramp from 7 on, and nothing on the server.
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let store = Store::default();
+            store.create_bucket(BUCKET);
+            let (offset, size) = (7, SIZE as u64);
+            let versions = Versions::default();
+            versions.add(Version { offset, size });
+            store.put_generated_from(BUCKET, KEY, offset, size);
+            let file = directory.path().join(KEY);
+            Self {
+                witness: Witness::start(file, KEY, store.clone(), versions),
+                store,
+                directory,
+            }
+        }
+
+        /// As a rename does, at once.
+        fn publish(&self, content: &[u8]) {
+            let temporary = self.directory.path().join("temporary");
+            fs::write(&temporary, content).expect("written");
+            fs::rename(temporary, self.directory.path().join(KEY)).expect("renamed");
+        }
+
+        /// Waits for some more looks, or for what is wrong.
+        fn look(&self) -> Option<String> {
+            let looks = || self.witness.shared.looks.load(Ordering::SeqCst);
+            let (before, begin) = (looks(), Instant::now());
+            while looks() < before + 3 && self.witness.violation().is_none() {
+                assert!(begin.elapsed() < Duration::from_secs(20), "it looks");
+                thread::yield_now();
+            }
+            self.witness.violation()
+        }
+    }
+
+    #[test]
+    fn a_whole_file_is_well_before_and_after_its_source_is_gone() {
+        let scene = Scene::new();
+        assert_eq!(scene.look(), None);
+        scene.publish(&ramp_at(7, SIZE));
+        assert_eq!(scene.look(), None);
+        scene.store.delete(BUCKET, KEY);
+        assert_eq!(scene.look(), None);
+        scene.publish(&ramp_at(7, SIZE));
+        assert_eq!(scene.look(), None);
+        let seen = scene.witness.end();
+        assert_eq!((seen.published, seen.violation), (2, None));
+    }
+
+    #[test]
+    fn a_source_that_is_gone_without_a_file_is_seen() {
+        let scene = Scene::new();
+        scene.store.delete(BUCKET, KEY);
+        let violation = scene.look().expect("seen");
+        assert!(violation.contains("bytes are lost"), "{violation}");
+    }
+
+    #[test]
+    fn half_a_file_is_seen() {
+        let scene = Scene::new();
+        scene.publish(&ramp_at(7, SIZE / 2));
+        let violation = scene.look().expect("seen");
+        assert!(violation.contains("50000 bytes"), "{violation}");
+    }
+
+    #[test]
+    fn another_file_of_the_same_size_is_seen() {
+        let scene = Scene::new();
+        scene.publish(&ramp_at(8, SIZE));
+        let violation = scene.look().expect("seen");
+        assert!(violation.contains("no version is"), "{violation}");
+    }
+
+    #[test]
+    fn every_byte_is_compared_at_the_end() {
+        let scene = Scene::new();
+        let version = Version {
+            offset: 7,
+            size: SIZE as u64,
+        };
+        let file = scene.directory.path().join("other");
+        compare(&file, version).expect_err("it is not there");
+        let mut content = ramp_at(7, SIZE).to_vec();
+        fs::write(&file, &content).expect("written");
+        assert_eq!(compare(&file, version), Ok(()));
+        content[77_777] ^= 1;
+        fs::write(&file, &content).expect("written");
+        let wrong = compare(&file, version).expect_err("found");
+        assert!(wrong.contains("77777"), "{wrong}");
+    }
+
+    #[test]
+    fn temporaries_are_told_from_other_names() {
+        let scene = Scene::new();
+        let tag = "0123456789abcdef0123";
+        let ours = [format!(".k.{tag}.part"), format!(".k.{tag}.old.part")];
+        let others = [format!(".l.{tag}.part"), ".k.part".into(), "x".into()];
+        for name in ours.iter().chain(&others).chain([&KEY.to_owned()]) {
+            fs::write(scene.directory.path().join(name), "").expect("written");
+        }
+        let (mut found, mut rest) = leftovers(scene.directory.path(), KEY).expect("listed");
+        let sorted = |names: &mut Vec<String>| {
+            names.sort();
+            names.clone()
+        };
+        assert_eq!(sorted(&mut found), sorted(&mut ours.to_vec()));
+        assert_eq!(sorted(&mut rest), sorted(&mut others.to_vec()));
+    }
+}

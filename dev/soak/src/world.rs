@@ -13,7 +13,7 @@ use testkit::s3::S3Server;
 use testkit::servers::{Rclone, Sshd};
 use tokio::task::JoinHandle;
 
-use crate::Options;
+use crate::{Known, Options};
 
 pub(crate) const BUCKET: &str = "inbox";
 
@@ -117,7 +117,7 @@ pub struct World {
     /// Those of this round, in order: for their logs.
     processes: Vec<Arc<Bootstrap>>,
     bootstrap: PathBuf,
-    pub(crate) counts_temporaries: bool,
+    pub(crate) known: Known,
 }
 
 impl World {
@@ -141,7 +141,7 @@ impl World {
             function: None,
             processes: Vec::new(),
             bootstrap: options.bootstrap.clone(),
-            counts_temporaries: options.counts_temporaries,
+            known: options.known,
         }
     }
 
