@@ -56,7 +56,8 @@ pub struct Options {
 /// Gaps of the function that are known, for as long as there are any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known {
-    /// A retry by a queue leaves the temporary of the attempt before: it is counted.
+    /// A retry by a queue leaves the temporary of the attempt before, and a process that slept takes the server for silent
+    /// and leaves its own: they are counted.
     pub temporaries: bool,
     /// What is read after an answer of S3 broke off is compared with no checksum: it arrives right.
     pub corrupt_rest: bool,

@@ -21,8 +21,8 @@ usage: soak [--kills N] [--seed S] [--size BYTES] [--server sshd|rclone|both] [-
   --size BYTES       of the objects (268435456)
   --server KIND      sshd, rclone or both (both)
   --round N          this round of the plan only
-  --known GAP        a gap of the function that is not held against it: temporaries (what a retry by a queue
-                     leaves of the attempt before is counted) or corrupt-rest (what is read after S3's answer
+  --known GAP        a gap of the function that is not held against it: temporaries (those that a retry by a
+                     queue or a sleeper leaves are counted) or corrupt-rest (what is read after S3's answer
                      broke off arrives right)
   --report FILE      writes the figures as Markdown
   --bootstrap PATH   the function's executable; else $BOOTSTRAP

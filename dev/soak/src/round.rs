@@ -8,7 +8,7 @@ use testkit::s3::StoredVersion;
 
 use crate::disturbance;
 use crate::event::Event;
-use crate::plan::{Disturbance, Round, Trigger};
+use crate::plan::{Disturbance, Patience, Round, Trigger};
 use crate::report::Report;
 use crate::witness::{self, Version, Versions, Witness};
 use crate::world::{BUCKET, Function, World};
@@ -246,11 +246,14 @@ fn leftovers(
     Ok(format!(", {} temporaries left", temporaries.len()))
 }
 
-/// Whether a process of this round wrote last when its event had been acknowledged, or told that it was gone, by another:
-/// nothing of its chain comes after it that would know its temporary.
+/// Whether a process of this round lost its connection for good while another delivered: nothing of its chain comes after
+/// it that would know its temporary.
 fn may_leave(round: &Round) -> bool {
     round
         .disturbances
         .iter()
-        .any(|disturbance| matches!(disturbance, Disturbance::Freeze { .. }))
+        .any(|disturbance| match disturbance {
+            Disturbance::Freeze { patience, .. } => *patience != Patience::Endless,
+            _ => false,
+        })
 }

@@ -193,6 +193,8 @@ impl World {
         env.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         let api = Arc::new(RuntimeApi::start().await);
         let process = Arc::new(Bootstrap::spawn(&self.bootstrap, &api, env));
+        // One that is frozen before it asks for an event would never get it.
+        api.polled().await;
         self.processes.push(Arc::clone(&process));
         Function { api, process }
     }
