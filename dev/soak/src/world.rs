@@ -163,8 +163,16 @@ impl World {
 
     /// Gives an event to the process that is alive, or to a new one.
     pub(crate) async fn begin(&mut self, invocation: Invocation) -> Attempt {
+        // A function that leaves a failed server alone for a minute would do nothing else here: in life the
+        // message comes again later, or to another environment.
+        let is_waiting =
+            |function: &Function| function.process.logs().contains("was not tried again");
         let function = match self.function.take() {
-            Some(function) if function.process.process().status().is_none() => function,
+            Some(function)
+                if function.process.process().status().is_none() && !is_waiting(&function) =>
+            {
+                function
+            }
             _ => self.start_function().await,
         };
         self.function = Some(function.clone());

@@ -162,8 +162,8 @@ impl<R: Relay> Attempt<'_, R> {
                         "the connection broke; going on over another one"
                     );
                     progress.begin_again();
-                    link.cut().await;
-                    let connecting = link.connect(delivery.settings, delivery.s3, delivery.breaker);
+                    let connecting =
+                        link.reconnect(delivery.settings, delivery.s3, delivery.breaker);
                     timeout_at(delivery.deadline, connecting)
                         .await
                         .map_err(|_| Cause::Deadline)?

@@ -8,8 +8,8 @@ use crate::hand_over::RelayError;
 use crate::object::ObjectName;
 use crate::remote_path::PathRefused;
 use crate::source::SourceError;
-use crate::ssh::ConnectError;
 use crate::ssh::private_key::PrivateKeyError;
+use crate::ssh::{ConnectError, KEY_EXCHANGE};
 
 /// What happened. The verdict follows from it, here and nowhere else.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,21 @@ impl Cause {
                     | sftp::Error::Protocol(_),
                 ..
             }
+        )
+    }
+
+    /// Whether a connection was refused, or ended, before a credential was offered.
+    pub(crate) fn is_connection_refused(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            **source,
+            ConnectError::Tcp(_)
+                | ConnectError::Ssh {
+                    step: KEY_EXCHANGE,
+                    ..
+                }
         )
     }
 

@@ -1,11 +1,13 @@
 //! A connection that ends in the middle.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use s3_to_sftp::error::VerdictKind;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
 use testkit::sftp::{Action, Operation, every, flags, nth, once};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::world;
 use crate::world::{World, job};
@@ -263,4 +265,44 @@ async fn no_connection_is_open_when_an_invocation_has_ended() {
     tokio::time::timeout(Duration::from_secs(5), gone)
         .await
         .expect("the server sees its end");
+}
+
+/// A way to the server on which the second connection ends before anything is said.
+async fn gate(port: u16) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let own = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        for number in 1.. {
+            let Ok((mut client, _)) = listener.accept().await else {
+                return;
+            };
+            if number == 2 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+                    .await
+                    .expect("the server listens");
+                _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    own
+}
+
+/// A server that is restarted takes no connections for a moment.
+#[tokio::test]
+async fn a_server_that_comes_back_is_gone_on_with() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    let port = gate(server.port()).await.to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    world.assert_only(&["f"]);
 }
