@@ -6,15 +6,31 @@
 //! |---|---|
 //! | `main` | settings, logging, clients; refuses to start with all problems at once |
 //! | `handler` | an event in, an answer or an error out |
+//! | `batch` | a batch from a queue: which messages are done, which come again and when, and which never |
+//! | `relay` | who goes on with what does not fit into this invocation |
+//! | `dead_letter` | what can never be delivered |
+//! | `failure` | errors as one name and one text; what can still be hoped for |
+//! | `backoff` | when a failed message comes again |
+//! | `queues`, `queue_arn` | SQS |
+//! | `aws` | the clients, and what their errors mean |
 //! | `logging` | lines in the form that Lambda's own filter reads |
 //! | `init_error` | tells the Runtime API why the function does not start |
 
+mod aws;
+mod backoff;
+mod batch;
+mod dead_letter;
+mod failure;
 mod handler;
 mod init_error;
 mod logging;
+mod queue_arn;
+mod queues;
+mod relay;
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -22,7 +38,20 @@ use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 
-use crate::handler::{Failure, Payload};
+use crate::aws::Aws;
+use crate::failure::Failure;
+use crate::handler::Payload;
+use crate::queues::Queues;
+
+/// What lives as long as the environment.
+#[derive(Debug)]
+struct Function {
+    deliverer: Deliverer,
+    aws: Aws,
+    queues: Queues,
+    /// Whether the log says already that messages cannot be shown again at their own time.
+    told_of_visibility: AtomicBool,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -45,9 +74,14 @@ async fn main() -> ExitCode {
     }
 
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-    let deliverer = Deliverer::new(loaded.settings, S3::new(&aws));
+    let function = Function {
+        deliverer: Deliverer::new(loaded.settings, S3::new(&aws)),
+        aws: Aws::new(aws),
+        queues: Queues::default(),
+        told_of_visibility: AtomicBool::new(false),
+    };
     let handle = service_fn(|event: LambdaEvent<Payload>| async {
-        let answer: Result<_, Failure> = handler::handle(&deliverer, event).await;
+        let answer: Result<_, Failure> = handler::handle(&function, event).await;
         answer
     });
     match lambda_runtime::run(handle).await {

@@ -8,14 +8,20 @@
 //! |---|---|
 //! | `notifications` | events from S3 itself |
 //! | `queue` | batches from SQS |
+//! | `relay` | what does not fit into one invocation |
+//! | `tampered` | hand-overs that somebody has changed |
+//! | `failed` | when failed messages come again, and what never does |
 //! | `time` | the deadline, and that nothing outlives an invocation |
 //! | `logs` | the lines' form, and what is never in them |
 //! | `bad_input` | the rows of the bad-input table that the process answers, and the errors' names |
 //! | `world` | the servers and the process |
 
 mod bad_input;
+mod failed;
 mod logs;
 mod notifications;
 mod queue;
+mod relay;
+mod tampered;
 mod time;
 mod world;

@@ -47,11 +47,15 @@ async fn an_upload_is_delivered_and_its_source_is_deleted() {
         "remote_path": key,
         "published": "posix-rename",
         "size": "equal",
+        "checksum": { "equal": { "algorithm": "crc64nvme" } },
+        "read_back": false,
+        "durable": "file",
+        "hops": 0,
         "seconds": null,
     });
     assert_eq!(
         answer,
-        json!({ "delivered": 1, "gone": 0, "skipped": 0, "receipts": [receipt] })
+        json!({ "delivered": 1, "gone": 0, "skipped": 0, "continued": 0, "rejected": 0, "receipts": [receipt] })
     );
     assert!(world.file(key) == payload::ramp(300_000), "byte by byte");
     world.assert_tree(&["in", key]);
@@ -168,7 +172,7 @@ async fn an_object_that_is_gone_is_a_success_and_nothing_is_written() {
     let event = world.uploaded("a", "1");
     world.s3.delete(BUCKET, "a");
     let outcome = world.api.invoke(event).await;
-    let expected = json!({ "delivered": 0, "gone": 1, "skipped": 0, "receipts": [] });
+    let expected = json!({ "delivered": 0, "gone": 1, "skipped": 0, "continued": 0, "rejected": 0, "receipts": [] });
     assert_eq!(outcome.response(), &expected);
     world.assert_tree(&[]);
     assert_eq!(world.sftp.requests_of(Operation::Open), []);
@@ -181,7 +185,7 @@ async fn removals_and_folder_markers_are_skipped_with_a_line_that_says_so() {
     let removed = world.upload("removed", "1").named("ObjectRemoved:Delete");
     let folder = world.upload("folder/", "");
     let outcome = world.api.invoke(notification(&[removed, folder])).await;
-    let expected = json!({ "delivered": 0, "gone": 0, "skipped": 2, "receipts": [] });
+    let expected = json!({ "delivered": 0, "gone": 0, "skipped": 2, "continued": 0, "rejected": 0, "receipts": [] });
     assert_eq!(outcome.response(), &expected);
     for (object, why) in [
         ("s3://inbox/removed", "ObjectRemoved:Delete"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::aws_calls::Answer;
 use testkit::event;
 use testkit::payload;
 use testkit::proxy::Proxy;
@@ -91,9 +92,15 @@ async fn an_s3_that_is_too_slow_ends_before_lambdas_deadline() {
             s3::Action::Pass
         }
     });
+    // Nobody takes what is left.
+    world
+        .aws
+        .answer(|_| Answer::Refused(403, "AccessDeniedException"));
     let event = world.uploaded("a", payload::ramp(1_000_000));
     let outcome = world.api.run(&Invocation::new(event).time(SHORT)).await;
-    assert_deadline_reached(&outcome, "s3://inbox/a");
+    let (error_type, message) = outcome.error();
+    assert_eq!(error_type, "HandOverFailed", "{message}");
+    assert!(message.contains("s3://inbox/a"), "{message}");
     assert!(world.has_source("a"));
     world.assert_tree(&[]);
 }
@@ -149,7 +156,7 @@ async fn a_delete_that_hangs_ends_before_lambdas_deadline_and_the_delivery_stand
 }
 
 #[tokio::test]
-async fn messages_that_the_deadline_cuts_off_go_back_to_the_queue() {
+async fn messages_that_the_deadline_cuts_off_go_back_to_their_fifo_queue() {
     let world = World::new().await;
     let _bootstrap = world.start(&[]);
     world.sftp.hook(move |request| {
@@ -160,9 +167,14 @@ async fn messages_that_the_deadline_cuts_off_go_back_to_the_queue() {
             sftp::Action::Pass
         }
     });
+    // Of a FIFO queue: nothing may go behind what is in it.
     let ids = ["first", "slow", "never begun"];
-    let batch = event::sqs(&ids.map(|id| (id, world.uploaded(id, id).to_string())));
+    let mut batch = event::sqs(&ids.map(|id| (id, world.uploaded(id, id).to_string())));
+    for message in batch["Records"].as_array_mut().expect("messages") {
+        message["eventSourceARN"] = json!(format!("{}.fifo", event::QUEUE_ARN));
+    }
     let outcome = world.api.run(&Invocation::new(batch).time(SHORT)).await;
+    assert_eq!(world.aws.of("SendMessage"), []);
     let failed = json!([{ "itemIdentifier": "slow" }, { "itemIdentifier": "never begun" }]);
     assert_eq!(outcome.response()["batchItemFailures"], failed);
     assert_eq!(world.s3.keys(BUCKET), ["never begun", "slow"]);

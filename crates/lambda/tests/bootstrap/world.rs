@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::aws_calls::AwsCalls;
 use testkit::event::{self, ObjectRef};
 use testkit::runtime_api::{Bootstrap, RuntimeApi};
 use testkit::s3::S3Server;
@@ -21,6 +22,8 @@ pub(crate) struct World {
     pub(crate) s3: S3Server,
     pub(crate) sftp: SftpServer,
     pub(crate) api: RuntimeApi,
+    /// SQS and Lambda.
+    pub(crate) aws: AwsCalls,
 }
 
 impl World {
@@ -35,6 +38,7 @@ impl World {
             s3,
             sftp,
             api: RuntimeApi::start().await,
+            aws: AwsCalls::start().await,
         }
     }
 
@@ -42,6 +46,7 @@ impl World {
     pub(crate) fn start(&self, extra: &[(&str, &str)]) -> Bootstrap {
         let account = self.sftp.account();
         let mut env = self.s3.env();
+        env.extend(self.aws.env());
         let ours = [
             ("SSH_HOST", account.host),
             ("SSH_PORT", account.port.to_string()),

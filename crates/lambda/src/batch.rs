@@ -1,0 +1,150 @@
+//! A batch from a queue: which messages are done, which come again and when, and which never.
+
+use s3_to_sftp::error::Error;
+use s3_to_sftp::event::{Item, Message};
+use s3_to_sftp::hand_over::RelayError;
+use s3_to_sftp::invocation::Invocation;
+use s3_to_sftp::owner::Owner;
+use s3_to_sftp::receipt::Outcome;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use tokio::time::{Instant, timeout_at};
+
+use crate::Function;
+use crate::backoff;
+use crate::dead_letter::{DeadLetter, chain};
+use crate::failure::{Failure, is_hopeless, is_worth_waiting};
+use crate::queue_arn::QueueArn;
+use crate::queues::Hidden;
+use crate::relay::{Next, queue_of};
+
+/// What has become of a batch.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    queue: Option<QueueArn>,
+    /// Names of the messages that failed, as the answer has them.
+    failed: Vec<Value>,
+    /// What failed and has no name: it fails the batch.
+    nameless: Vec<Error>,
+    hidden: Vec<Hidden>,
+}
+
+impl Batch {
+    /// Delivers message by message.
+    pub(crate) async fn deliver(
+        function: &Function,
+        invocation: &mut Invocation<'_, Next<'_>>,
+        messages: Vec<Message>,
+        end: Instant,
+    ) -> Self {
+        let mut batch = Self {
+            queue: queue_of(&messages),
+            failed: Vec::new(),
+            nameless: Vec::new(),
+            hidden: Vec::new(),
+        };
+        for message in messages {
+            let errors = deliver_message(invocation, &message).await;
+            if errors.is_empty()
+                || is_hopeless(&errors) && give_up(function, &message, &errors, end).await
+            {
+                continue;
+            }
+            batch.fail(message, errors);
+        }
+        batch
+    }
+
+    fn fail(&mut self, message: Message, errors: Vec<Error>) {
+        if let Some(receipt_handle) = message.receipt_handle
+            && is_worth_waiting(&errors)
+        {
+            let receives = message.receive_count.unwrap_or(1);
+            let seconds = backoff::seconds(receives, rand::random_range);
+            self.hidden.push(Hidden {
+                receipt_handle,
+                seconds,
+            });
+        }
+        match message.id {
+            Some(id) => self.failed.push(json!({ "itemIdentifier": id })),
+            None => self.nameless.extend(errors),
+        }
+    }
+
+    /// Has each failed message shown again at its own time. What cannot be said by `end` is left to the queue: it
+    /// shows a message when its visibility time-out is over.
+    pub(crate) async fn hide(&self, function: &Function, end: Instant) {
+        let Some(queue) = self.queue.as_ref().filter(|_| !self.hidden.is_empty()) else {
+            return;
+        };
+        let hiding = function.queues.hide(&function.aws, queue, &self.hidden);
+        match timeout_at(end, hiding).await {
+            Ok(Ok(())) => {}
+            Ok(Err(RelayError::Denied { permission, .. })) => {
+                if !function.told_of_visibility.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "failed messages come again only when the queue's visibility time-out is over; grant the \
+                         function's role {permission}, and each comes at its own time, from half a minute on"
+                    );
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(
+                "failed messages come again when the queue's visibility time-out is over: {}",
+                chain(&error)
+            ),
+            Err(_) => tracing::warn!(
+                "failed messages come again when the queue's visibility time-out is over: SQS took too long"
+            ),
+        }
+    }
+
+    /// A queue is told exactly which messages failed. A message without an id cannot be named: it fails the batch.
+    pub(crate) fn answer(self) -> Result<Value, Failure> {
+        if self.nameless.is_empty() {
+            Ok(json!({ "batchItemFailures": self.failed }))
+        } else {
+            Err(Failure::of(&self.nameless))
+        }
+    }
+}
+
+async fn deliver_message(
+    invocation: &mut Invocation<'_, Next<'_>>,
+    message: &Message,
+) -> Vec<Error> {
+    // A message that is received again is another attempt, and its predecessor may still be alive.
+    let owner = Owner::attempt(
+        message.id.as_deref().unwrap_or("nameless"),
+        message.receive_count.unwrap_or(0),
+    );
+    let items = match &message.content {
+        Ok(items) => items.clone(),
+        Err(error) => vec![Item::Refused(error.clone())],
+    };
+    let mut errors = Vec::new();
+    for item in items {
+        if let Outcome::Failed(error) = invocation.deliver(item, owner.clone()).await {
+            errors.push(error);
+        }
+    }
+    errors
+}
+
+/// Whether a message that can never be delivered has been taken away to the dead-letter queue.
+async fn give_up(function: &Function, message: &Message, errors: &[Error], by: Instant) -> bool {
+    let Some(body) = &message.body else {
+        return false;
+    };
+    let receives = message.receive_count.map(|count| count.to_string());
+    let letter = DeadLetter {
+        body,
+        id: message.id.as_deref().unwrap_or("nameless"),
+        origin: vec![
+            ("SourceQueueArn", message.queue.clone().unwrap_or_default()),
+            ("MessageId", message.id.clone().unwrap_or_default()),
+            ("ReceiveCount", receives.unwrap_or_default()),
+        ],
+    };
+    letter.send(function, &Failure::of(errors), by).await
+}

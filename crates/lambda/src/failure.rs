@@ -1,0 +1,63 @@
+//! Why an invocation, a batch or a message has failed, as one name and one text.
+
+use lambda_runtime::Diagnostic;
+use s3_to_sftp::error::{Error, Scope, Verdict, VerdictKind};
+
+/// An error's message is for people: this many failed records are spelt out.
+const REPORTED: usize = 20;
+
+/// Why the invocation, or the whole batch, has failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error_type: failure.name.to_owned(),
+            error_message: failure.message,
+        }
+    }
+}
+
+impl Failure {
+    /// One failure for all that failed: their own name where they share it.
+    pub(crate) fn of(errors: &[Error]) -> Self {
+        let name = match errors {
+            [first, rest @ ..] if rest.iter().all(|error| error.name() == first.name()) => {
+                first.name()
+            }
+            _ => "DeliveriesFailed",
+        };
+        let mut message = errors
+            .iter()
+            .take(REPORTED)
+            .map(Error::report)
+            .collect::<Vec<_>>()
+            .join("\n");
+        if errors.len() > REPORTED {
+            message.push_str(&format!("\nand {} more", errors.len() - REPORTED));
+        }
+        Self { name, message }
+    }
+}
+
+/// Whether these objects can never be delivered as they are: there is something, and nothing in it that another
+/// attempt, or another day of the server, could change.
+pub(crate) fn is_hopeless(errors: &[Error]) -> bool {
+    let hopeless = Verdict {
+        kind: VerdictKind::Reject,
+        scope: Scope::Object,
+    };
+    !errors.is_empty() && errors.iter().all(|error| error.verdict() == hopeless)
+}
+
+/// Whether a later attempt may go well: then it is worth its own time.
+pub(crate) fn is_worth_waiting(errors: &[Error]) -> bool {
+    errors.iter().any(|error| {
+        let verdict = error.verdict();
+        verdict.kind == VerdictKind::Retry || verdict.scope == Scope::Destination
+    })
+}

@@ -1,0 +1,189 @@
+//! SQS: continuations into the own queue, when failed messages come again, and dead letters.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use s3_to_sftp::hand_over::RelayError;
+
+use crate::aws::{Aws, relay_error};
+use crate::queue_arn::QueueArn;
+
+/// The most entries that SQS takes in one request.
+const BATCH: usize = 10;
+
+/// The queues of this environment.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    /// Those whose URL had to be asked for.
+    urls: Mutex<HashMap<QueueArn, String>>,
+}
+
+/// A message that is shown again after so many seconds.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    pub(crate) receipt_handle: String,
+    pub(crate) seconds: i32,
+}
+
+impl Queues {
+    /// Puts a message into a queue.
+    pub(crate) async fn send(
+        &self,
+        aws: &Aws,
+        queue: &QueueArn,
+        body: &str,
+    ) -> Result<(), RelayError> {
+        let body = transportable(body);
+        self.call(aws, queue, "SendMessage", |url| {
+            let request = aws.sqs().send_message().queue_url(url);
+            request.message_body(body.clone()).send()
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Has messages shown again later, or sooner, than the queue would by itself. What cannot be changed comes when
+    /// the queue shows it.
+    pub(crate) async fn hide(
+        &self,
+        aws: &Aws,
+        queue: &QueueArn,
+        messages: &[Hidden],
+    ) -> Result<(), RelayError> {
+        for messages in messages.chunks(BATCH) {
+            let entry = |(number, message): (usize, &Hidden)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .receipt_handle(&message.receipt_handle)
+                    .visibility_timeout(message.seconds)
+                    .build()
+            };
+            let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
+            let entries = entries.map_err(|error| RelayError::Failed(error.into()))?;
+            let answer = self
+                .call(aws, queue, "ChangeMessageVisibility", |url| {
+                    let request = aws.sqs().change_message_visibility_batch().queue_url(url);
+                    request.set_entries(Some(entries.clone())).send()
+                })
+                .await?;
+            for failed in answer.failed() {
+                let (code, message) = (failed.code(), failed.message());
+                tracing::warn!(code, message, "a failed message keeps its visibility");
+            }
+        }
+        Ok(())
+    }
+
+    /// A request to a queue by its URL.
+    ///
+    /// On AWS the ARN tells it, and no round trip and no permission is spent on it. Elsewhere (an emulator, a
+    /// partition of another domain) such a URL may be unknown: only then it is asked for, once per environment.
+    async fn call<T, E, F>(
+        &self,
+        aws: &Aws,
+        queue: &QueueArn,
+        action: &str,
+        request: impl Fn(String) -> F,
+    ) -> Result<T, RelayError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let permission = || needed(action, queue.as_str());
+        let known = self.lock().get(queue).cloned();
+        let is_guess = known.is_none();
+        match request(known.unwrap_or_else(|| queue.url())).await {
+            Err(error) if is_guess && is_unknown_queue(&error) => {
+                let url = self.look_up(aws, queue).await?;
+                let answer = request(url).await;
+                answer.map_err(|error| relay_error(error, permission))
+            }
+            answer => answer.map_err(|error| relay_error(error, permission)),
+        }
+    }
+
+    async fn look_up(&self, aws: &Aws, queue: &QueueArn) -> Result<String, RelayError> {
+        let request = aws.sqs().get_queue_url().queue_name(&queue.name);
+        let answer = request
+            .queue_owner_aws_account_id(&queue.account)
+            .send()
+            .await
+            .map_err(|error| relay_error(error, || needed("GetQueueUrl", queue.as_str())))?;
+        let url = answer
+            .queue_url
+            .ok_or_else(|| RelayError::Failed("SQS names no URL of the queue".into()))?;
+        self.lock().insert(queue.clone(), url.clone());
+        Ok(url)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<QueueArn, String>> {
+        self.urls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts a message into the dead-letter queue, with attributes beside it. `id` tells the message from others.
+pub(crate) async fn bury(
+    aws: &Aws,
+    url: &str,
+    body: &str,
+    id: &str,
+    attributes: HashMap<String, MessageAttributeValue>,
+) -> Result<(), RelayError> {
+    let mut request = aws
+        .sqs()
+        .send_message()
+        .queue_url(url)
+        .message_body(transportable(body))
+        .set_message_attributes(Some(attributes));
+    if url.ends_with(".fifo") {
+        // One group for all: nobody delivers from there in order.
+        request = request
+            .message_group_id("rejected")
+            .message_deduplication_id(id);
+    }
+    request
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| relay_error(error, || needed("SendMessage", url)))
+}
+
+/// The permission as a policy would grant it.
+fn needed(action: &str, resource: &str) -> String {
+    format!("sqs:{action} on {resource}")
+}
+
+fn is_unknown_queue<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    // The name in the model, and that of the protocol before it, which SQS still sends beside it.
+    const UNKNOWN: [&str; 3] = [
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidAddress",
+    ];
+    error.code().is_some_and(|code| UNKNOWN.contains(&code))
+}
+
+/// SQS takes the characters of XML 1.0. All others that JSON may hold as they are stand in its strings, where an escape says the same.
+fn transportable(json: &str) -> String {
+    json.replace('\u{FFFE}', "\\ufffe")
+        .replace('\u{FFFF}', "\\uffff")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_sqs_refuses_are_escaped() {
+        let key = "a\u{FFFE}b\u{FFFF}c \u{1F600} \u{7}";
+        let body = serde_json::json!({ "key": key }).to_string();
+        let sent = transportable(&body);
+        let is_taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+        assert!(sent.chars().all(is_taken), "{sent}");
+        let read: serde_json::Value = serde_json::from_str(&sent).expect("JSON");
+        assert_eq!(read["key"], key);
+    }
+}

@@ -1,0 +1,76 @@
+//! Who goes on with what does not fit into this invocation.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use s3_to_sftp::event::Message;
+use s3_to_sftp::hand_over::{Relay, RelayError};
+
+use crate::aws::{Aws, relay_error};
+use crate::queue_arn::QueueArn;
+use crate::queues::Queues;
+
+/// The next invocation.
+#[derive(Debug)]
+pub(crate) enum Next<'a> {
+    /// A message in the queue that started this one. It has a receive count of its own: progress costs no receive.
+    Queue(&'a Aws, &'a Queues, QueueArn),
+    /// This function once more, asynchronously.
+    Function(&'a Aws, String),
+    /// There is none.
+    Nobody,
+}
+
+impl<'a> Next<'a> {
+    /// After a batch. A message behind the others of a FIFO queue would be overtaken by them.
+    pub(crate) fn after_batch(aws: &'a Aws, queues: &'a Queues, messages: &[Message]) -> Self {
+        match queue_of(messages) {
+            Some(queue) if !queue.is_fifo() => Self::Queue(aws, queues, queue),
+            _ => Self::Nobody,
+        }
+    }
+
+    /// After a direct trigger. The ARN is the one that was invoked, its alias or version included.
+    pub(crate) fn after_direct(aws: &'a Aws, function: &str) -> Self {
+        if function.is_empty() {
+            Self::Nobody
+        } else {
+            Self::Function(aws, function.to_owned())
+        }
+    }
+}
+
+/// The queue that a batch is from: a mapping reads from one.
+pub(crate) fn queue_of(messages: &[Message]) -> Option<QueueArn> {
+    let named = messages.first()?.queue.as_deref()?;
+    let is_same = |message: &Message| message.queue.as_deref() == Some(named);
+    messages
+        .iter()
+        .all(is_same)
+        .then(|| QueueArn::parse(named))
+        .flatten()
+}
+
+impl Relay for Next<'_> {
+    fn is_there(&self) -> bool {
+        !matches!(self, Self::Nobody)
+    }
+
+    async fn send(&self, message: &str) -> Result<(), RelayError> {
+        match self {
+            Self::Queue(aws, queues, queue) => queues.send(aws, queue, message).await,
+            Self::Function(aws, function) => {
+                let request = aws.lambda().invoke().function_name(function);
+                request
+                    .invocation_type(InvocationType::Event)
+                    .payload(Blob::new(message))
+                    .send()
+                    .await
+                    .map(drop)
+                    .map_err(|error| {
+                        relay_error(error, || format!("lambda:InvokeFunction on {function}"))
+                    })
+            }
+            Self::Nobody => Err(RelayError::Failed("there is no next invocation".into())),
+        }
+    }
+}
