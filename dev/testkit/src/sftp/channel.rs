@@ -12,7 +12,7 @@ use super::disk::{Disk, status_answer};
 use super::hook::Action;
 use super::record::Record;
 use super::request::{Request, status};
-use super::wire::{self, Answer, Call, MAX_PACKET};
+use super::wire::{self, Answer, Attributes, Call, MAX_PACKET};
 
 /// See the module.
 pub(super) struct SftpChannel {
@@ -21,6 +21,8 @@ pub(super) struct SftpChannel {
     pub(super) cut: CancellationToken,
     pub(super) connection: u64,
     pub(super) number: u64,
+    /// What is still queued is carried out, and nothing answered.
+    pub(super) is_frozen: bool,
 }
 
 /// Whether the channel goes on.
@@ -41,6 +43,10 @@ impl SftpChannel {
         while let Some(chunk) = chunks.recv().await {
             buffer.extend_from_slice(&chunk);
             if matches!(self.packets(&mut buffer, &writer).await, Next::End) {
+                break;
+            }
+            if self.is_frozen && chunks.is_empty() {
+                self.cut.cancel();
                 break;
             }
         }
@@ -117,6 +123,23 @@ impl SftpChannel {
                 released.await;
                 self.disk.answer(call)
             }
+            Action::WaitAfter(released) => {
+                let answer = self.disk.answer(call);
+                released.await;
+                answer
+            }
+            Action::Freeze(released) => {
+                released.await;
+                self.is_frozen = true;
+                self.disk.answer(call)
+            }
+            Action::Size(size) => match self.disk.answer(call) {
+                Answer::Attributes(attributes) => Answer::Attributes(Attributes {
+                    size: Some(size),
+                    ..attributes
+                }),
+                other => other,
+            },
             Action::Delay(time) => {
                 tokio::time::sleep(time).await;
                 self.disk.answer(call)
@@ -135,6 +158,9 @@ impl SftpChannel {
                 self.disk.answer(call)
             }
         };
+        if self.is_frozen {
+            return Next::On;
+        }
         if cut_after {
             self.cut.cancel();
             return Next::End;

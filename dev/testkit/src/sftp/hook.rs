@@ -24,6 +24,13 @@ pub enum Action {
     Run(Box<dyn FnOnce() + Send>),
     /// Wait for this first, then do it. Other channels go on meanwhile; this one is busy, as a server's would be.
     Wait(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Do it, then wait for this, then answer: the client learns of it late.
+    WaitAfter(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Wait for this; then do it and whatever has come behind it on the channel, answer none of it, and cut the
+    /// connection: the late bytes of a client that is gone, or that was frozen.
+    Freeze(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// A STAT, LSTAT or FSTAT that succeeds says this size: servers that store elsewhere know it late.
+    Size(u64),
     /// Wait that long on the real clock, then do it.
     Delay(Duration),
     /// A lie: answer OK and do nothing.
@@ -64,6 +71,9 @@ impl fmt::Debug for Action {
             Self::DisconnectAfter => f.write_str("DisconnectAfter"),
             Self::Run(_) => f.write_str("Run"),
             Self::Wait(_) => f.write_str("Wait"),
+            Self::WaitAfter(_) => f.write_str("WaitAfter"),
+            Self::Freeze(_) => f.write_str("Freeze"),
+            Self::Size(size) => write!(f, "Size({size})"),
             Self::Delay(time) => write!(f, "Delay({time:?})"),
             Self::AcknowledgeOnly => f.write_str("AcknowledgeOnly"),
             Self::Keep(len) => write!(f, "Keep({len})"),
