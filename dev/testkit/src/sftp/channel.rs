@@ -98,18 +98,26 @@ impl SftpChannel {
                 request.operation
             ));
         }
+        let (when, what) = self.record.request(request).split();
+        let mut then = None;
         let mut cut_after = false;
-        let answer = match self.record.request(request) {
-            Action::Pass => self.disk.answer(call),
+        match when {
+            Action::Wait(released) => released.await,
+            Action::Freeze(released) => {
+                released.await;
+                self.is_frozen = true;
+            }
+            Action::Delay(time) => tokio::time::sleep(time).await,
+            Action::WaitAfter(released) => then = Some(released),
+            Action::DisconnectAfter => cut_after = true,
+            _ => {}
+        }
+        let answer = match what {
             Action::Status(code, message) => Answer::Status(code, message),
             Action::Drop => return Next::On,
             Action::Disconnect => {
                 self.cut.cancel();
                 return Next::End;
-            }
-            Action::DisconnectAfter => {
-                cut_after = true;
-                self.disk.answer(call)
             }
             Action::Run(run) => {
                 if let Err(panic) = tokio::task::spawn_blocking(run).await {
@@ -117,31 +125,6 @@ impl SftpChannel {
                     self.cut.cancel();
                     return Next::End;
                 }
-                self.disk.answer(call)
-            }
-            Action::Wait(released) => {
-                released.await;
-                self.disk.answer(call)
-            }
-            Action::WaitAfter(released) => {
-                let answer = self.disk.answer(call);
-                released.await;
-                answer
-            }
-            Action::Freeze(released) => {
-                released.await;
-                self.is_frozen = true;
-                self.disk.answer(call)
-            }
-            Action::Size(size) => match self.disk.answer(call) {
-                Answer::Attributes(attributes) => Answer::Attributes(Attributes {
-                    size: Some(size),
-                    ..attributes
-                }),
-                other => other,
-            },
-            Action::Delay(time) => {
-                tokio::time::sleep(time).await;
                 self.disk.answer(call)
             }
             Action::AcknowledgeOnly => status_answer(status::OK),
@@ -157,7 +140,18 @@ impl SftpChannel {
                 }
                 self.disk.answer(call)
             }
+            Action::Size(size) => match self.disk.answer(call) {
+                Answer::Attributes(attributes) => Answer::Attributes(Attributes {
+                    size: Some(size),
+                    ..attributes
+                }),
+                other => other,
+            },
+            _ => self.disk.answer(call),
         };
+        if let Some(released) = then {
+            released.await;
+        }
         if self.is_frozen {
             return Next::On;
         }
