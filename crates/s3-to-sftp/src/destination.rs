@@ -94,6 +94,9 @@ impl<'a> Temporary<'a> {
         let mut upload = Upload::resume(session, opened.handle, offset, opened.length)
             .await
             .with_window(place.window);
+        if !place.rules.hold(Rule::MistrustLargeWrites) {
+            upload = upload.believing_the_first_write();
+        }
         if let Some(time) = place.drain_time {
             upload = upload.with_drain_time(time);
         }

@@ -9,6 +9,8 @@
 pub enum Rule {
     /// A temporary belongs to one delivery: its name has the owner in it.
     OneWriterPerTemporary,
+    /// No OPEN carries TRUNC: what is written directly is written over, and only then cut.
+    NeverTruncate,
     /// Only the OPEN that begins a file carries CREAT; one that goes on does not.
     CreateOnlyAtTheBeginning,
     /// A file is gone on with only where FSTAT behind the OPEN shows all that was acknowledged.
@@ -51,6 +53,36 @@ pub enum Rule {
     RemovePredecessors,
     /// A delivery that fails removes its temporary.
     RemoveOwn,
+}
+
+impl Rule {
+    /// All of them.
+    #[cfg(feature = "take-out-rules")]
+    pub const ALL: [Self; 23] = [
+        Self::OneWriterPerTemporary,
+        Self::NeverTruncate,
+        Self::CreateOnlyAtTheBeginning,
+        Self::BelieveOnlyFstat,
+        Self::GoOnFromTheFrontier,
+        Self::LastLook,
+        Self::FreshLook,
+        Self::CompareSize,
+        Self::JudgeClose,
+        Self::MistrustLargeWrites,
+        Self::CompareChecksum,
+        Self::MoveAsideNotRemove,
+        Self::MoveAsideOnlyWhatWasSeen,
+        Self::MoveBack,
+        Self::EvidenceForLostRename,
+        Self::ConflictNeverReplaces,
+        Self::DeleteAfterPublish,
+        Self::DeleteWithIfMatch,
+        Self::LookBeforeDelete,
+        Self::TakeOverByRename,
+        Self::HandOverDrained,
+        Self::RemovePredecessors,
+        Self::RemoveOwn,
+    ];
 }
 
 /// The rules that hold: all of them, except in a test build that takes one out.

@@ -12,6 +12,7 @@ use crate::link::Link;
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
 use crate::remote_path::TemporaryPath;
+use crate::rules::Rule;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
 use crate::ssh::Connection;
@@ -108,7 +109,7 @@ impl<R: Relay> Attempt<'_, R> {
         } = self;
         let settings = delivery.settings;
         let path = delivery.resolve(version)?;
-        let tag = delivery.tag(version, &path, &delivery.owner.to_string());
+        let tag = delivery.tag(version, &path, &self.owner());
         let name = path.temporary(&settings.temporary_name, &tag);
         let aside = path.aside(&settings.temporary_name, &tag).full;
         let place = Place {
@@ -243,6 +244,14 @@ impl<R: Relay> Attempt<'_, R> {
             },
             hops: self.hop,
             seconds: 0.0,
+        }
+    }
+
+    /// Whose name the temporary has: this attempt's own, and not that of the one that handed it over.
+    pub(super) fn owner(&self) -> String {
+        match self.begun {
+            Some(begun) if !self.delivery.rules.hold(Rule::TakeOverByRename) => begun.owner.clone(),
+            _ => self.delivery.owner.to_string(),
         }
     }
 

@@ -178,8 +178,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
             .into();
         }
-        let owner = self.delivery.owner.to_string();
-        let hand_over = HandOver::begun(self.version, self.hop + 1, owner, from, readback);
+        let hand_over = HandOver::begun(self.version, self.hop + 1, self.owner(), from, readback);
         match self.delivery.send(&hand_over).await {
             Ok(()) => Stop::HandedOver { offset },
             Err(cause) => cause.into(),

@@ -125,7 +125,7 @@ impl Temporary<'_> {
         let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
         let aside = self.place.aside;
         if !self.place.rules.hold(Rule::MoveAsideNotRemove) {
-            _ = self.session.remove(to).await;
+            return self.remove_and_rename(look).await;
         }
         self.is_old_file_aside = true;
         let mut moved = self.session.rename(to, aside).await;
@@ -154,6 +154,19 @@ impl Temporary<'_> {
         remove_old_file(self.session, self.place).await;
         let how = Published::MovedAside;
         Ok(Done { how, is_synced })
+    }
+
+    /// What [`Rule::MoveAsideNotRemove`] forbids.
+    async fn remove_and_rename(&mut self, look: &mut impl LastLook) -> Result<Done, Cause> {
+        let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
+        _ = self.session.remove(to).await;
+        look.confirm().await?;
+        let renamed = self.session.rename(from, to).await;
+        renamed.map_err(|error| rename_failed(from, to, error))?;
+        Ok(Done {
+            how: Published::MovedAside,
+            is_synced: false,
+        })
     }
 
     /// A rename, and in its flight the FSYNC of its directory: without, a power cut may undo the name of a

@@ -204,6 +204,7 @@ impl Handler for Connection {
             cut: self.cut.clone(),
             connection: self.number,
             number: record.next_channel(),
+            is_frozen: false,
             record,
         };
         session.channel_success(id)?;
