@@ -69,7 +69,24 @@ impl Account {
         timeout: u32,
         zip: &Path,
     ) -> String {
-        let environment = self.write("environment.json", self.environment().to_string());
+        self.create_function_with(runtime, handler, timeout, zip, Vec::new())
+            .await
+    }
+
+    /// The same with further variables, which win.
+    pub(crate) async fn create_function_with(
+        &self,
+        runtime: &str,
+        handler: &str,
+        timeout: u32,
+        zip: &Path,
+        more: Vec<(String, String)>,
+    ) -> String {
+        let mut environment = self.environment();
+        for (name, value) in more {
+            environment["Variables"][name] = value.into();
+        }
+        let environment = self.write("environment.json", environment.to_string());
         let answer = self
             .aws
             .run(&[
@@ -187,6 +204,16 @@ impl Account {
         let objects = listing["Contents"].as_array().cloned().unwrap_or_default();
         let keys = objects.iter().filter_map(|object| object["Key"].as_str());
         keys.map(str::to_owned).collect()
+    }
+
+    /// The server to deliver to.
+    pub(crate) fn sshd(&self) -> &Sshd {
+        &self.sshd
+    }
+
+    /// AWS.
+    pub(crate) fn ministack(&self) -> &MiniStack {
+        &self.ministack
     }
 
     /// Waits for something that happens without a signal to wait for.

@@ -9,10 +9,16 @@
 //! |---|---|
 //! | `aws` | the AWS command line |
 //! | `account` | an AWS account with buckets, and the server to deliver to |
+//! | `queue` | queues of the account |
+//! | `process` | the function's processes, as the system sees them |
+//! | `relay` | an object that takes many invocations; messages that fail |
 //! | `triggers` | uploads, by notification and by queue |
 //! | `update` | `make update` of the old function |
 
 mod account;
 mod aws;
+mod process;
+mod queue;
+mod relay;
 mod triggers;
 mod update;

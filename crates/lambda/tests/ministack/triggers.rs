@@ -1,8 +1,9 @@
 //! Uploads, by notification and by queue.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::account::{Account, FUNCTION, package};
+use crate::queue::{Queue, create_queue, held, receive};
 
 #[tokio::test]
 async fn an_upload_by_the_aws_cli_arrives_on_openssh_and_its_source_is_deleted() {
@@ -81,7 +82,7 @@ async fn an_upload_through_a_queue_is_delivered_and_only_what_failed_stays_in_th
     let mut given_up = Vec::new();
     account
         .eventually("what failed is in the dead-letter queue", async || {
-            given_up.extend(receive(&account, &dead).await);
+            given_up.extend(bodies(&account, &dead).await);
             !given_up.is_empty()
         })
         .await;
@@ -90,68 +91,12 @@ async fn an_upload_through_a_queue_is_delivered_and_only_what_failed_stays_in_th
             held(&account, &queue).await == 0
         })
         .await;
-    given_up.extend(receive(&account, &dead).await);
+    given_up.extend(bodies(&account, &dead).await);
     assert_eq!(given_up, [garbage]);
 }
 
-struct Queue {
-    url: String,
-    arn: String,
-}
-
-async fn create_queue(account: &Account, name: &str, attributes: &Value) -> Queue {
-    let attributes = attributes.to_string();
-    let created = account
-        .aws
-        .run(&[
-            "sqs",
-            "create-queue",
-            "--queue-name",
-            name,
-            "--attributes",
-            &attributes,
-        ])
-        .await;
-    let url = created["QueueUrl"].as_str().expect("a URL").to_owned();
-    let arn = attribute(account, &url, "QueueArn").await;
-    Queue { url, arn }
-}
-
-/// How many messages a queue holds, those in flight included.
-async fn held(account: &Account, queue: &Queue) -> u32 {
-    let mut held = 0;
-    for name in [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-    ] {
-        let number = attribute(account, &queue.url, name).await;
-        held += number.parse::<u32>().expect("a number");
-    }
-    held
-}
-
-async fn attribute(account: &Account, url: &str, name: &str) -> String {
-    let arguments = [
-        "sqs",
-        "get-queue-attributes",
-        "--queue-url",
-        url,
-        "--attribute-names",
-        name,
-    ];
-    let answer = account.aws.run(&arguments).await;
-    answer["Attributes"][name]
-        .as_str()
-        .expect("text")
-        .to_owned()
-}
-
-/// The bodies of the messages that a queue gives out, which hides them for a while.
-async fn receive(account: &Account, queue: &Queue) -> Vec<String> {
-    let arguments = ["sqs", "receive-message", "--queue-url", &queue.url];
-    let more = ["--max-number-of-messages", "10", "--wait-time-seconds", "1"];
-    let answer = account.aws.run(&[&arguments[..], &more].concat()).await;
-    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+async fn bodies(account: &Account, queue: &Queue) -> Vec<String> {
+    let messages = receive(account, queue).await;
     let bodies = messages
         .iter()
         .filter_map(|message| message["Body"].as_str());
