@@ -47,8 +47,8 @@ pub enum Rule {
     LookBeforeDelete,
     /// A hand-over takes the temporary over by a rename: whoever lost the name stops.
     TakeOverByRename,
-    /// A hand-over's offset is what was drained, fsynced and closed.
-    HandOverDrained,
+    /// What a hand-over tells of is synced and closed before.
+    HandOverDurable,
     /// A predecessor's temporary is removed by the next attempt of its chain.
     RemovePredecessors,
     /// A delivery that fails removes its temporary.
@@ -79,7 +79,7 @@ impl Rule {
         Self::DeleteWithIfMatch,
         Self::LookBeforeDelete,
         Self::TakeOverByRename,
-        Self::HandOverDrained,
+        Self::HandOverDurable,
         Self::RemovePredecessors,
         Self::RemoveOwn,
     ];
@@ -88,22 +88,24 @@ impl Rule {
 /// The rules that hold: all of them, except in a test build that takes one out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rules {
+    /// A bit for each.
     #[cfg(feature = "take-out-rules")]
-    taken_out: Option<Rule>,
+    taken_out: u32,
 }
 
 impl Rules {
-    /// All but this one.
+    /// All but these.
     #[cfg(feature = "take-out-rules")]
-    pub fn without(rule: Rule) -> Self {
+    pub fn without(rules: &[Rule]) -> Self {
+        let bits = rules.iter().map(|rule| 1 << *rule as u32);
         Self {
-            taken_out: Some(rule),
+            taken_out: bits.fold(0, |all, bit| all | bit),
         }
     }
 
     #[cfg(feature = "take-out-rules")]
     pub(crate) fn hold(self, rule: Rule) -> bool {
-        self.taken_out != Some(rule)
+        self.taken_out & (1 << rule as u32) == 0
     }
 
     #[cfg(not(feature = "take-out-rules"))]

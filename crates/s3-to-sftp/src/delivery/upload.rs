@@ -140,20 +140,20 @@ impl<R: Relay> Attempt<'_, R> {
     /// Stops here: everything on its way is acknowledged, synced and closed, and the next invocation is told.
     async fn hand_over(&self, temporary: &mut Temporary<'_>, body: &mut Body) -> Stop {
         let delivery = self.delivery;
-        if delivery.rules.hold(Rule::HandOverDrained) {
-            let parking = async {
-                temporary.drain().await?;
-                let acknowledged = temporary.acknowledged().unwrap_or(0);
+        let parking = async {
+            temporary.drain().await?;
+            let acknowledged = temporary.acknowledged().unwrap_or(0);
+            if delivery.rules.hold(Rule::HandOverDurable) {
                 temporary.park().await?;
-                Ok::<_, Cause>(acknowledged)
-            };
-            match timeout_at(delivery.deadline, parking).await {
-                Ok(Ok(acknowledged)) => {
-                    body.rewind(acknowledged);
-                }
-                Ok(Err(cause)) => return cause.into(),
-                Err(_) => return Cause::Deadline.into(),
             }
+            Ok::<_, Cause>(acknowledged)
+        };
+        match timeout_at(delivery.deadline, parking).await {
+            Ok(Ok(acknowledged)) => {
+                body.rewind(acknowledged);
+            }
+            Ok(Err(cause)) => return cause.into(),
+            Err(_) => return Cause::Deadline.into(),
         }
         self.send(body, None).await
     }

@@ -47,6 +47,8 @@ struct State {
     newest: Option<usize>,
     /// The server, or the partner, has taken the final file away.
     is_taken: bool,
+    /// Somebody else has put a file there.
+    is_foreign: bool,
     violation: Option<Violation>,
     /// Why a temporary may be left.
     excuse: Option<&'static str>,
@@ -60,7 +62,7 @@ impl Ledger {
             home,
             key,
             store,
-            contents: Contents::new(kind.guise.size()),
+            contents: Contents::new(kind.size()),
             kind,
             start,
             state: Mutex::default(),
@@ -96,6 +98,17 @@ impl Ledger {
             last.is_withdrawn = true;
         }
         self.store.delete(BUCKET, &self.key);
+    }
+
+    /// Somebody else's file appears under the final name.
+    pub(crate) fn appears(&self) {
+        self.watch();
+        self.write_file(&self.key, &self.contents.older);
+        self.lock().is_foreign = true;
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.lock().is_foreign
     }
 
     /// The partner has read the file and removes it, if it is one of ours.
@@ -147,6 +160,12 @@ impl Ledger {
         has_source: bool,
     ) -> Result<(), Violation> {
         match file {
+            // I5 again: under `fail` it stays whatever comes.
+            _ if state.is_foreign => {
+                if file != Some(&self.contents.older[..]) {
+                    return violation("I5: somebody else's file is replaced");
+                }
+            }
             Some(file) if file == self.contents.older && self.start == Start::OlderFinal => {
                 if state.newest.is_some() && !state.is_taken {
                     return violation("I2: yesterday's file is back over a newer one");
@@ -216,7 +235,9 @@ impl Ledger {
         }
         let file = self.file(&self.key);
         let newest = state.versions.last().filter(|last| !last.is_withdrawn);
-        if self.kind.guise == Guise::TakesAtClose {
+        if state.is_foreign {
+            // Refused, or overwritten by its owner: the source stays, or was delivered before.
+        } else if self.kind.guise == Guise::TakesAtClose {
             // Refused: everything stays as it was.
             if newest.is_some() && !self.store.exists(BUCKET, &self.key) {
                 return violation("the source is gone, and the server took the file away");

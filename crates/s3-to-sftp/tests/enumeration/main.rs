@@ -20,10 +20,16 @@ mod manner;
 mod plan;
 mod play;
 mod round;
+#[cfg(feature = "take-out-rules")]
+mod rules;
+#[cfg(feature = "take-out-rules")]
+mod scenarios;
+mod schedules;
 mod world;
 
 use event::Event;
 use ledger::Violation;
+use plan::Step;
 use play::{Case, Played, play};
 use round::Trigger;
 use world::{Bucket, Guise, Kind, Start, World};
@@ -36,7 +42,7 @@ async fn enumerate(kind: Kind, trigger: Trigger, starts: &[Start], events: &[Eve
     let mut walks = Vec::new();
     for start in starts {
         for event in events {
-            let mut case = Case::new(*start, &[(*event, 1)]);
+            let mut case = Case::new(*start, &[Step::new(*event, 1)]);
             case.trigger = trigger;
             walks.push(case);
         }
@@ -71,27 +77,27 @@ async fn enumerate(kind: Kind, trigger: Trigger, starts: &[Start], events: &[Eve
     );
 }
 
-/// One event, at each request in turn: how many there were.
+/// The last event, at each request in turn: how many there were.
 async fn walk(kind: Kind, case: Case) -> Result<usize, Violation> {
     let world = World::new(kind).await;
     let mut points = 0;
     for at in 1.. {
         let mut case = case.clone();
-        if let Some((_, first)) = case.steps.first_mut() {
-            *first = at;
+        if let Some(last) = case.steps.last_mut() {
+            last.at = at;
         }
-        let played = play(&world, &case, at).await;
-        let played = played.map_err(|violation| {
-            Violation(format!(
-                "{:?}, {:?}, {case:?}: {violation}",
-                kind.guise, kind.bucket
-            ))
+        let played = play(&world, &case, at).await.map_err(|violation| {
+            let (guise, bucket) = (kind.guise, kind.bucket);
+            Violation(format!("{guise:?}, {bucket:?}, {case:?}: {violation}"))
         })?;
         match played {
             Played::Whole => points += 1,
             // Everything was over before that: all points are walked.
             Played::Short => break,
             Played::Early => {}
+        }
+        if case.steps.is_empty() {
+            break;
         }
     }
     Ok(points)

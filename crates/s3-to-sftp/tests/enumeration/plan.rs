@@ -10,8 +10,35 @@ use tokio::sync::Notify;
 use crate::event::{Actor, After, Event, Held, is_before_the_look};
 use crate::round::{Pace, Round};
 
-/// An event, and at which of the requests that it can happen at, counted from the event before it.
-pub(crate) type Step = (Event, usize);
+/// An event, and when it happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) event: Event,
+    /// At which of the requests that it can happen at, counted from the event before it.
+    pub(crate) at: usize,
+    /// The only requests that count.
+    pub(crate) only: Option<Operation>,
+}
+
+impl Step {
+    pub(crate) fn new(event: Event, at: usize) -> Self {
+        Self {
+            event,
+            at,
+            only: None,
+        }
+    }
+
+    /// At a request of one operation.
+    #[cfg(feature = "take-out-rules")]
+    pub(crate) fn on(event: Event, operation: Operation, at: usize) -> Self {
+        Self {
+            event,
+            at,
+            only: Some(operation),
+        }
+    }
+}
 
 /// See the module.
 pub(crate) struct Plan {
@@ -64,12 +91,12 @@ impl Plan {
             return Action::Both(Box::new(action), Box::new(round.manner.action(request)));
         }
         let is_before = is_before_the_look(request);
-        let event = self.next(|event, state| {
-            event.is_for_sftp(
-                request,
-                round.ledger.contents.first.len(),
-                round.kind.guise.has_fsync(),
-            ) && self.is_promised(event, state, is_before)
+        let event = self.next(|step, state| {
+            let event = step.event;
+            let size = round.ledger.contents.first.len();
+            step.only.is_none_or(|only| only == request.operation)
+                && event.is_for_sftp(request, size, round.kind.guise.has_fsync())
+                && self.is_promised(event, state, is_before)
         });
         let Some(event) = event else {
             if request.operation == Operation::Close
@@ -153,7 +180,7 @@ impl Plan {
                 }))
             }
             Event::ForeignFinal => {
-                ledger.write_file(&ledger.key, &ledger.contents.older);
+                ledger.appears();
                 Action::Pass
             }
             _ => {
@@ -170,8 +197,10 @@ impl Plan {
         // Everything is read, or nothing is: a look that is held here answers what is there then.
         let is_before = operation != "DeleteObject";
         let ignores = self.round.kind.bucket == crate::world::Bucket::IgnoresIfMatch;
-        let event = self.next(|event, state| {
-            event.is_for_s3(operation)
+        let event = self.next(|step, state| {
+            let event = step.event;
+            step.only.is_none()
+                && event.is_for_s3(operation)
                 && !(event.puts() && ignores && !is_before)
                 && self.is_promised(event, state, true)
         });
@@ -208,20 +237,21 @@ impl Plan {
     }
 
     /// The event that happens at a request that this says it can happen at.
-    fn next(&self, can: impl FnOnce(Event, &State) -> bool) -> Option<Event> {
+    fn next(&self, can: impl FnOnce(Step, &State) -> bool) -> Option<Event> {
         let mut state = self.lock();
-        let (event, at) = *self.steps.get(state.happened)?;
+        let step = *self.steps.get(state.happened)?;
+        let event = step.event;
         let is_late = event == Event::HandOver && self.round.stop().is_none();
         let is_alone = matches!(
             event,
             Event::Whole(Actor::Retry, _) | Event::Beside(Actor::Retry, ..)
         ) && (self.round.working().is_none()
             || self.round.trigger == crate::round::Trigger::Direct);
-        if is_late || is_alone || !can(event, &state) {
+        if is_late || is_alone || !can(step, &state) {
             return None;
         }
         state.seen += 1;
-        if state.seen < at {
+        if state.seen < step.at {
             return None;
         }
         state.seen = 0;

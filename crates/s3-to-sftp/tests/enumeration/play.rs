@@ -66,10 +66,7 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
     prepare(world, case.start, round).await;
     let plan = Arc::new(Plan::new(round, &case.steps));
     listen(world, &plan);
-    let hands_over = case
-        .steps
-        .iter()
-        .any(|(event, _)| *event == Event::HandOver);
+    let hands_over = case.steps.iter().any(|step| step.event == Event::HandOver);
     let pace = if hands_over {
         Pace::Short
     } else {
@@ -99,10 +96,11 @@ async fn prepare(world: &World, start: Start, round: &Arc<Round>) {
             return;
         }
     };
-    let plan = Arc::new(Plan::new(round, &[(event, 1)]));
+    let plan = Arc::new(Plan::new(round, &[Step::new(event, 1)]));
+    let hands_over = event == Event::HandOver;
     let (of_sftp, manner) = (Arc::clone(&plan), Arc::clone(round));
     world.server.hook(move |request| {
-        if request.operation == Operation::Write && request.offset > 0 {
+        if request.operation == Operation::Write && (hands_over || request.offset > 0) {
             return of_sftp.at_sftp(request);
         }
         manner.manner.action(request)

@@ -224,7 +224,8 @@ impl Round {
                 break;
             };
             if message.receives >= RECEIVES && !message.is_done {
-                if self.kind.guise == crate::world::Guise::TakesAtClose {
+                let refuses = self.kind.guise == crate::world::Guise::TakesAtClose;
+                if refuses || self.ledger.is_foreign() {
                     message.is_done = true;
                     continue;
                 }
@@ -294,10 +295,7 @@ impl Round {
     fn environment(&self) -> Deliverer {
         let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone());
         #[cfg(feature = "take-out-rules")]
-        let deliverer = match self.kind.without {
-            Some(rule) => deliverer.with_rules(s3_to_sftp::rules::Rules::without(rule)),
-            None => deliverer,
-        };
+        let deliverer = deliverer.with_rules(s3_to_sftp::rules::Rules::without(self.kind.without));
         deliverer
     }
 }

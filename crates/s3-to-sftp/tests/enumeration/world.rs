@@ -62,16 +62,6 @@ impl Guise {
         }
     }
 
-    /// Three writes each, the last of them a short one. The larger objects can be gone on with in their middle:
-    /// going back is possible to every 256 KiB.
-    pub(crate) fn size(self) -> usize {
-        if self.extensions().limits {
-            2 * 261_120 + 20_000
-        } else {
-            2 * 32_487 + 10_000
-        }
-    }
-
     pub(crate) fn has_fsync(self) -> bool {
         self.extensions().fsync
     }
@@ -120,8 +110,10 @@ pub(crate) struct Kind {
     pub(crate) bucket: Bucket,
     /// Settings that differ from the defaults.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// The rule that does not hold.
-    pub(crate) without: Option<Rule>,
+    /// The rules that do not hold.
+    pub(crate) without: &'static [Rule],
+    /// Whole writes in an object; a short one comes behind them.
+    pub(crate) writes: usize,
 }
 
 impl Kind {
@@ -130,8 +122,19 @@ impl Kind {
             guise,
             bucket,
             settings: &[],
-            without: None,
+            without: &[],
+            writes: 3,
         }
+    }
+
+    /// The larger objects can be gone on with in their middle: going back is possible to every 256 KiB.
+    pub(crate) fn size(&self) -> usize {
+        let (write, last) = if self.guise.extensions().limits {
+            (261_120, 20_000)
+        } else {
+            (32_487, 10_000)
+        };
+        self.writes * write + last
     }
 
     pub(crate) fn is_direct(&self) -> bool {
