@@ -167,7 +167,7 @@ async fn json_is_the_receipt() {
         "size": "equal",
         "checksum": { "equal": { "algorithm": "crc64nvme" } },
         "read_back": false,
-        "durable": "file",
+        "durable": "file-and-name",
         "hops": 0,
         "seconds": null,
     });

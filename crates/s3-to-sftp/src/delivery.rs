@@ -8,11 +8,13 @@
 //! | `attempt` | one version: connections that break, hand-overs, conflicts |
 //! | `upload` | one version over one connection: write, verify, publish |
 //! | `direct` | the same under the final name |
+//! | `owned` | the names that belong to a delivery, and to the attempts before it |
 //! | `look` | the source's say before a rename |
 
 mod attempt;
 mod direct;
 mod look;
+mod owned;
 mod upload;
 
 use std::time::Duration;
@@ -71,6 +73,8 @@ enum Stop {
     Changed,
     /// There is none any more.
     Gone,
+    /// What the server has of the file cannot be gone on with.
+    Anew,
     /// The next invocation goes on.
     HandedOver {
         offset: u64,
@@ -152,7 +156,8 @@ impl<R: Relay> Delivery<'_, R> {
         if let Some(own) = self.settings.names(&name) {
             return Err(Cause::OwnObject(own));
         }
-        let mut begun = begun;
+        let handed_over = begun;
+        let mut begun = handed_over.as_ref();
         let mut mismatch = false;
         let mut is_old_file_removed = false;
         for _ in 0..ROUNDS {
@@ -161,7 +166,7 @@ impl<R: Relay> Delivery<'_, R> {
             // Side by side: neither needs the other's answer.
             let opened = async {
                 tokio::join!(
-                    self.open_source(&name, begun.as_ref()),
+                    self.open_source(&name, begun),
                     link.connect(self.settings, self.s3, self.breaker)
                 )
             };
@@ -172,7 +177,7 @@ impl<R: Relay> Delivery<'_, R> {
                 Found::Object(version, body) => (version, body),
                 Found::Nothing => {
                     if connected.is_ok() {
-                        self.forget(&name, begun.as_ref(), link).await;
+                        self.forget(&name, begun, link).await;
                     }
                     return Ok(Outcome::Gone(name));
                 }
@@ -181,13 +186,13 @@ impl<R: Relay> Delivery<'_, R> {
                 *stage = at;
                 cause
             })?;
-            let from = begun.as_ref().filter(|begun| {
+            let from = begun.filter(|begun| {
                 begun.version(&name).as_ref() == Some(&version)
                     && body.offset() == begun.from.offset()
             });
             if begun.is_some() && from.is_none() {
                 tracing::warn!(object = %name, "what was handed over is of another version, or not to be read: begun anew");
-                self.forget(&name, begun.as_ref(), link).await;
+                self.forget(&name, begun, link).await;
             }
             if let AfterDelivery::Move(archive) = &self.settings.after_delivery {
                 self.s3.archivable(&version, archive)?;
@@ -197,6 +202,7 @@ impl<R: Relay> Delivery<'_, R> {
                 version: &version,
                 hop,
                 begun: from,
+                handed_over: handed_over.as_ref(),
                 is_old_file_removed,
             };
             match attempt.run(&mut body, link, stage).await {
@@ -213,6 +219,9 @@ impl<R: Relay> Delivery<'_, R> {
                 }
                 Err(Stop::Skipped(path)) => {
                     return Ok(Outcome::Skipped(Some(name), Skip::Exists(path)));
+                }
+                Err(Stop::Anew) => {
+                    tracing::warn!(object = %name, "begun anew from the first byte");
                 }
                 Err(Stop::Changed) => {
                     tracing::info!(object = %name, "begun anew with what is there now: the object or its target changed meanwhile");
@@ -250,18 +259,6 @@ impl<R: Relay> Delivery<'_, R> {
         }
     }
 
-    /// The temporaries that earlier attempts may have left for `version`: those of this chain, and the one
-    /// that was handed over. Oldest first.
-    fn left_before(&self, version: &ObjectVersion, begun: Option<&Begun>) -> Vec<TemporaryPath> {
-        let handed_over = begun.map(|begun| begun.owner.clone());
-        let predecessors = self.owner.predecessors().map(|owner| owner.to_string());
-        handed_over
-            .into_iter()
-            .chain(predecessors)
-            .filter_map(|owner| self.temporary(version, &owner))
-            .collect()
-    }
-
     fn temporary(&self, version: &ObjectVersion, owner: &str) -> Option<TemporaryPath> {
         let path = self.resolve(version).ok()?;
         Some(path.temporary(
@@ -286,14 +283,17 @@ impl<R: Relay> Delivery<'_, R> {
             .map_err(Cause::Path)
     }
 
-    /// Removes the temporary of a version that nobody wants any more.
+    /// Removes the temporaries of a version that nobody wants any more.
     async fn forget(&self, name: &ObjectName, begun: Option<&Begun>, link: &Link) {
-        let version = begun.and_then(|begun| begun.version(name));
-        let (Some(version), Ok(connection)) = (version, link.connection()) else {
+        let version = begun.and_then(|begun| Some((begun, begun.version(name)?)));
+        let (Some((begun, version)), Ok(connection)) = (version, link.connection()) else {
             return;
         };
-        for left in self.left_before(&version, begun) {
-            remove_unopened(connection.sftp(), &left.full, self.end).await;
+        let predecessors = self.owner.predecessors().map(|owner| owner.to_string());
+        for owner in predecessors.chain([begun.owner.clone(), self.owner.to_string()]) {
+            if let Some(left) = self.temporary(&version, &owner) {
+                remove_unopened(connection.sftp(), &left.full, self.end).await;
+            }
         }
     }
 

@@ -131,13 +131,15 @@ impl<'a> Temporary<'a> {
         &self.place.name.full
     }
 
-    /// Leaves the file as it is, for an attempt that goes on with it.
+    /// Leaves the file as it is, for an attempt that goes on with it. An old file that was moved aside gets
+    /// its name back.
     pub(crate) async fn leave(self, end: Instant) {
         let closing = self.close();
         let closed = async {
             for reply in closing {
                 _ = reply.await;
             }
+            self.move_back().await;
         };
         if timeout_at(end.min(Instant::now() + DISCARD), closed)
             .await

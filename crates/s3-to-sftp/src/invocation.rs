@@ -30,6 +30,7 @@ pub struct Deliverer {
 pub struct Invocation<'a, R = Nobody> {
     deliverer: &'a Deliverer,
     relay: R,
+    has_begun: bool,
     begin_by: Instant,
     stop: Instant,
     deadline: Instant,
@@ -76,6 +77,7 @@ impl Deliverer {
         Invocation {
             deliverer: self,
             relay: Nobody,
+            has_begun: false,
             begin_by: deadline,
             stop: deadline,
             deadline,
@@ -96,6 +98,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
     pub fn handing_over_to<S: Relay>(self, relay: S) -> Invocation<'a, S> {
         let Self {
             deliverer,
+            has_begun,
             deadline,
             end,
             link,
@@ -108,6 +111,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
         Invocation {
             deliverer,
             relay,
+            has_begun,
             begin_by: now + moving * 3 / 4,
             stop: now + moving,
             deadline,
@@ -167,9 +171,11 @@ impl<'a, R: Relay> Invocation<'a, R> {
             deadline: self.deadline,
             end: self.end,
         };
-        if self.relay.is_there() && Instant::now() >= self.begin_by {
+        // The first one is begun in any case: invocations that only hand on would never end.
+        if self.has_begun && self.relay.is_there() && Instant::now() >= self.begin_by {
             return delivery.hand_back(work).await;
         }
+        self.has_begun = true;
         delivery.run(work, &mut self.link).await
     }
 

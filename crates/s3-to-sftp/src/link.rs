@@ -14,6 +14,8 @@ use crate::ssh::{Connection, Credentials, PrivateKey, Target};
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     state: State,
+    /// Whether an earlier connection's server stored less of large writes than it acknowledged.
+    are_limits_untrue: bool,
     /// Fetched once: a secret is asked for only where a connection is made.
     credentials: Option<Credentials>,
 }
@@ -129,7 +131,10 @@ impl Link {
     /// Cuts the connection; the next delivery makes another.
     pub(crate) async fn cut(&mut self) {
         match std::mem::take(&mut self.state) {
-            State::Open(connection) => connection.cut().await,
+            State::Open(connection) => {
+                self.are_limits_untrue |= connection.sftp().are_limits_untrue();
+                connection.cut().await;
+            }
             // A destination that has failed stays so.
             other => self.state = other,
         }
@@ -160,13 +165,17 @@ impl Link {
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        Connection::open(&target, credentials)
+        let connection = Connection::open(&target, credentials)
             .await
             .map_err(|source| {
                 let username = target.username.clone();
                 let source = Box::new(source);
                 (Stage::Connect, Cause::Connect { username, source })
-            })
+            })?;
+        if self.are_limits_untrue {
+            connection.sftp().forget_limits().await;
+        }
+        Ok(connection)
     }
 }
 

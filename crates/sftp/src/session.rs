@@ -1,6 +1,7 @@
 //! One SFTP channel: the version exchange, requests, and their answers matched by id and type.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +46,7 @@ pub struct Session {
     outgoing: mpsc::UnboundedSender<Packet>,
     extensions: Extensions,
     limits: Mutex<Asked>,
+    are_limits_untrue: AtomicBool,
     writer: JoinHandle<()>,
     reader: JoinHandle<()>,
 }
@@ -87,6 +89,7 @@ impl Session {
             pending,
             outgoing,
             limits: Mutex::new(Asked::Known(Limits::default())),
+            are_limits_untrue: AtomicBool::new(false),
             extensions,
             writer,
             reader,
@@ -127,8 +130,14 @@ impl Session {
     }
 
     /// From now on the draft's limits hold: the server's own have turned out to be untrue.
-    pub(crate) async fn forget_limits(&self) {
+    pub async fn forget_limits(&self) {
+        self.are_limits_untrue.store(true, Ordering::Relaxed);
         *self.limits.lock().await = Asked::Known(Limits::default());
+    }
+
+    /// Whether they have: another connection to the same server should not believe them, either.
+    pub fn are_limits_untrue(&self) -> bool {
+        self.are_limits_untrue.load(Ordering::Relaxed)
     }
 
     /// Whether the session has ended: every request fails from here on.

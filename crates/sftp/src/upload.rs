@@ -45,11 +45,14 @@ pub struct Upload<'a> {
     acknowledged: u64,
     in_flight: VecDeque<(usize, Reply<()>)>,
     in_flight_bytes: usize,
-    is_first_checked: bool,
-    /// What the file's length has to be behind the first write, where that is a large one.
-    first_large: Option<(u64, Reply<Attributes>)>,
-    /// The file's length before the first write, where that does not begin at 0.
-    resumed_at_length: Option<u64>,
+    /// The file's length before the first write.
+    length_before: u64,
+    /// Whether writes begin behind the file's beginning.
+    is_resumed: bool,
+    /// Whether a large write has been seen to be stored whole.
+    are_large_ones_checked: bool,
+    /// What the file's length has to be behind a write.
+    looking: Option<(u64, Reply<Attributes>)>,
     /// Pieces that do not fill a write yet.
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
@@ -71,20 +74,22 @@ impl<'a> Upload<'a> {
             acknowledged: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
-            is_first_checked: true,
-            first_large: None,
-            resumed_at_length: None,
+            length_before: 0,
+            is_resumed: false,
+            are_large_ones_checked: false,
+            looking: None,
             gathered: Vec::new(),
             gathered_bytes: 0,
         }
     }
 
-    /// Goes on at `offset` of a file that is `length` bytes long, by a FSTAT of this very handle.
+    /// Writes from `offset` on to a file that is `length` bytes long, as the server told.
     pub async fn resume(session: &'a Session, handle: Handle, offset: u64, length: u64) -> Self {
         Self {
             offset,
             acknowledged: offset,
-            resumed_at_length: (offset > 0).then_some(length),
+            length_before: length,
+            is_resumed: offset > 0,
             ..Self::new(session, handle).await
         }
     }
@@ -105,7 +110,7 @@ impl<'a> Upload<'a> {
     /// Believes a server that says OK to the first large write, whatever it stored of it: for the tests that show
     /// what comes of that.
     pub fn believing_the_first_write(mut self) -> Self {
-        self.is_first_checked = false;
+        self.are_large_ones_checked = true;
         self
     }
 
@@ -127,10 +132,12 @@ impl<'a> Upload<'a> {
     /// A write that was refused, this one or an earlier one. The upload is over then.
     pub async fn write(&mut self, mut data: Bytes) -> Result<()> {
         while !data.is_empty() {
-            let piece = data.split_to(data.len().min(self.write_length - self.gathered_bytes));
+            let full = self.length_of_next();
+            let room = full.saturating_sub(self.gathered_bytes);
+            let piece = data.split_to(data.len().min(room));
             self.gathered_bytes += piece.len();
             self.gathered.push(piece);
-            if self.gathered_bytes == self.write_length {
+            if self.gathered_bytes >= full {
                 self.send_gathered().await?;
             }
         }
@@ -168,20 +175,30 @@ impl<'a> Upload<'a> {
         self.in_flight.push_back((length, reply));
         self.in_flight_bytes += length;
         self.offset += length as u64;
-        if self.is_first_checked
-            && is_first
-            && (length > DEFAULT_WRITE_LENGTH as usize || self.resumed_at_length.is_some())
-        {
+        let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
+        let is_resuming = is_first && self.is_resumed;
+        if (is_first_large || is_resuming) && self.looking.is_none() {
             // Before the next write makes the file longer, and hides a hole behind this one.
-            self.first_large = Some((self.offset, self.session.fstat(&self.handle)));
+            self.looking = Some((self.offset, self.session.fstat(&self.handle)));
+            self.are_large_ones_checked |= is_first_large;
         }
-        if self.resumed_at_length.is_some() && is_first {
+        if is_resuming {
             // Alone: a server that carries out writes side by side would show the next ones' length.
             while !self.in_flight.is_empty() {
                 self.await_oldest().await?;
             }
         }
         Ok(())
+    }
+
+    /// Bytes of the next write. Where the file has been longer before, what a server stores of a large write
+    /// cannot be seen, so it gets those that every server stores until it has shown what it does.
+    fn length_of_next(&self) -> usize {
+        if self.are_large_ones_checked || self.offset >= self.length_before {
+            self.write_length
+        } else {
+            self.write_length.min(DEFAULT_WRITE_LENGTH as usize)
+        }
     }
 
     /// The window, cut down to what the server acknowledges in the drain time at its pace so far.
@@ -196,7 +213,8 @@ impl<'a> Upload<'a> {
         let bytes = u128::from(self.answered) * drain_time.as_nanos() / elapsed.as_nanos();
         usize::try_from(bytes)
             .unwrap_or(usize::MAX)
-            .clamp(self.write_length, self.window)
+            .min(self.window)
+            .max(self.write_length)
     }
 
     async fn await_oldest(&mut self) -> Result<()> {
@@ -211,20 +229,19 @@ impl<'a> Upload<'a> {
         answer?;
         self.acknowledged += length as u64;
         self.answered += length as u64;
-        self.check_first().await
+        self.look().await
     }
 
     /// Some servers store 32 KiB of a larger write and say OK (rclone#6404, Win32-OpenSSH#1395): holes,
     /// in a file whose length is right wherever its last write is short. Others append whatever the
     /// offset is (accounts that may only add), which shows where a file is gone on with.
-    async fn check_first(&mut self) -> Result<()> {
-        let Some((end, told)) = &mut self.first_large else {
+    async fn look(&mut self) -> Result<()> {
+        let Some((end, told)) = &mut self.looking else {
             return Ok(());
         };
         let end = *end;
         let told = told.await;
-        self.first_large = None;
-        let resumed_at = self.resumed_at_length.take();
+        self.looking = None;
         let stored = match told {
             Ok(Attributes {
                 size: Some(stored), ..
@@ -233,13 +250,15 @@ impl<'a> Upload<'a> {
             Ok(_) | Err(Error::Status(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        match resumed_at {
-            Some(length) if stored > end.max(length) => Err(Error::Appended { end, stored }),
-            _ if stored < end => {
-                self.session.forget_limits().await;
-                Err(Error::CutShort { sent: end, stored })
-            }
-            _ => Ok(()),
+        if stored < end {
+            self.session.forget_limits().await;
+            return Err(Error::CutShort { sent: end, stored });
         }
+        // Only the look behind the first write of a resumed file is alone, and can tell this.
+        let is_alone = self.is_resumed && self.in_flight.is_empty();
+        if is_alone && stored > end.max(self.length_before) {
+            return Err(Error::Appended { end, stored });
+        }
+        Ok(())
     }
 }

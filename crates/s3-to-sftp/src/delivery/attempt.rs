@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::timeout_at;
 
+use super::owned::Left;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
 use crate::error::{Cause, Stage};
@@ -11,8 +12,6 @@ use crate::hand_over::{Begun, Relay};
 use crate::link::Link;
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
-use crate::remote_path::TemporaryPath;
-use crate::rules::Rule;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
 use crate::ssh::Connection;
@@ -25,8 +24,10 @@ pub(super) struct Attempt<'a, R> {
     pub(super) version: &'a ObjectVersion,
     /// How many invocations have worked at it.
     pub(super) hop: u32,
-    /// What the one before has left.
+    /// What the one before has handed over, if that can be gone on with.
     pub(super) begun: Option<&'a Begun>,
+    /// What it has handed over, in any case.
+    pub(super) handed_over: Option<&'a Begun>,
     /// Whether an attempt before has removed the old file, since it was longer and the server cuts none.
     pub(super) is_old_file_removed: bool,
 }
@@ -39,8 +40,8 @@ pub(super) struct Progress {
     pub(super) acknowledged: u64,
     /// The same when this connection began.
     before: u64,
-    /// The temporaries that earlier attempts may have left.
-    pub(super) left_before: Vec<TemporaryPath>,
+    /// What earlier attempts may have left.
+    pub(super) left: Left,
 }
 
 #[derive(Debug)]
@@ -143,11 +144,12 @@ impl<R: Relay> Attempt<'_, R> {
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
+        let handed_over = self.begun.map_or(0, |begun| begun.from.offset());
         let mut progress = Progress {
             phase: Phase::Beginning,
-            acknowledged: 0,
-            before: 0,
-            left_before: delivery.left_before(self.version, self.begun),
+            acknowledged: handed_over,
+            before: handed_over,
+            left: self.left(),
         };
         loop {
             let session = link.connection()?.sftp();
@@ -244,14 +246,6 @@ impl<R: Relay> Attempt<'_, R> {
             },
             hops: self.hop,
             seconds: 0.0,
-        }
-    }
-
-    /// Whose name the temporary has: this attempt's own, and not that of the one that handed it over.
-    pub(super) fn owner(&self) -> String {
-        match self.begun {
-            Some(begun) if !self.delivery.rules.hold(Rule::TakeOverByRename) => begun.owner.clone(),
-            _ => self.delivery.owner.to_string(),
         }
     }
 

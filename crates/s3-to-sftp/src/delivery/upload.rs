@@ -9,6 +9,7 @@ use tokio::time::timeout_at;
 use super::Stop;
 use super::attempt::{Attempt, Finished, Phase, Progress};
 use super::look::Look;
+use super::owned::Left;
 use crate::destination::{
     Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, read_back,
     refuse_if_taken, remove_old_file, remove_unopened, settle,
@@ -88,20 +89,28 @@ impl<R: Relay> Attempt<'_, R> {
             // Before the bytes: publishing asks once more.
             let refused = refuse_if_taken(session, place).await;
             if let Err(Cause::Conflict(_)) = refused {
-                for left in &progress.left_before {
+                let left = &progress.left;
+                for left in left.handed_over.iter().chain(&left.others) {
                     remove_unopened(session, &left.full, self.delivery.end).await;
                 }
             }
             refused?;
         }
         let opened = match (&progress.phase, self.begun) {
-            (Phase::Beginning, None) => Opened::make(session, place, &progress.left_before).await?,
+            (Phase::Beginning, None) => {
+                Some(Opened::make(session, place, &progress.left.others).await?)
+            }
             (Phase::Beginning, Some(begun)) => {
                 let offset = begun.from.offset();
-                Opened::take_over(session, place, &progress.left_before, offset).await?
+                let Left {
+                    handed_over,
+                    others,
+                } = &progress.left;
+                Opened::take_over(session, place, handed_over, others, offset).await?
             }
             _ => Opened::again(session, place, progress.acknowledged).await?,
         };
+        let opened = opened.ok_or(Stop::Anew)?;
         progress.phase = Phase::Writing;
         let offset = if body.offset() == opened.start {
             opened.start
@@ -165,7 +174,8 @@ impl<R: Relay> Attempt<'_, R> {
         let done = |offset: u64, readback: Option<&ReadbackState>| {
             offset + readback.map_or(0, |readback| readback.offset)
         };
-        let before = self.begun.map_or(0, |begun| {
+        // What was handed over, even if this invocation had to begin anew: each has to get further.
+        let before = self.handed_over.map_or(0, |begun| {
             done(begun.from.offset(), begun.readback.as_ref())
         });
         let offset = done(from.offset(), readback.as_ref());

@@ -70,7 +70,10 @@ impl<'a> Direct<'a> {
             opened => opened,
         };
         let handle = handle.map_err(Cause::sftp(format!("OPEN of {to}")))?;
-        let upload = Upload::new(session, handle).await.with_window(place.window);
+        let length = found.and_then(|it| it.size).unwrap_or(0);
+        let upload = Upload::resume(session, handle, 0, length)
+            .await
+            .with_window(place.window);
         Ok(Self {
             session,
             place,

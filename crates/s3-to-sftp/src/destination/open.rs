@@ -14,36 +14,38 @@ use crate::rules::Rule;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(super) handle: Handle,
-    /// Its length, by FSTAT; 0 where the file is begun.
+    /// Its length before anything is written.
     pub(super) length: u64,
     /// All below is there, as far as acknowledgements and FSTAT tell: writing may begin here.
     pub(crate) start: u64,
 }
 
 impl Opened {
-    fn begun(handle: Handle) -> Self {
-        Self {
-            handle,
-            length: 0,
-            start: 0,
-        }
-    }
-
-    /// A file that an earlier handle has acknowledged bytes of. A server that has lost some, or does not
-    /// tell, gets them all again.
-    fn gone_on_with(
+    /// A file that an earlier handle has acknowledged bytes of. One of a server that has lost some, or does
+    /// not tell, is none to go on with: it is removed.
+    async fn gone_on_with(
+        session: &Session,
+        place: &Place<'_>,
         handle: Handle,
         told: Option<u64>,
         acknowledged: u64,
-        place: &Place<'_>,
-    ) -> Self {
+    ) -> Option<Self> {
         let length = told.unwrap_or(0);
-        let believed = length >= acknowledged || !place.rules.hold(Rule::BelieveOnlyFstat);
-        Self {
-            handle,
-            length,
-            start: if believed { acknowledged } else { 0 },
+        if length >= acknowledged || !place.rules.hold(Rule::BelieveOnlyFstat) {
+            return Some(Self {
+                handle,
+                length,
+                start: acknowledged,
+            });
         }
+        tracing::warn!(
+            name = place.name.full,
+            acknowledged,
+            length,
+            "the server has less than it acknowledged"
+        );
+        ignore([session.close(&handle), session.remove(&place.name.full)]).await;
+        None
     }
 }
 
@@ -60,12 +62,15 @@ impl Opened {
         // of the OPEN, and judged first.
         let directory = place.dir.map(|dir| session.stat(dir));
         let removed = remove_all(session, place, before);
+        // An earlier attempt of the same owner may have left one.
+        let left = session.stat(name);
         let opened = open_new(session, place);
         let missing = match directory {
             Some(reply) => is_missing(&reply.await)?,
             None => false,
         };
         ignore(removed).await;
+        let mut length = left.await.ok().and_then(|it| it.size).unwrap_or(0);
         let opened = opened.await;
         if let (true, Some(dir)) = (missing, place.dir) {
             if let Ok(handle) = opened {
@@ -93,79 +98,85 @@ impl Opened {
                 if session.remove(name).await.is_err() {
                     return Err(open_failed(place, error));
                 }
+                length = 0;
                 open_new(session, place)
                     .await
                     .map_err(|error| open_failed(place, error))?
             }
             Err(error) => return Err(open_failed(place, error)),
         };
-        Ok(Self::begun(handle))
+        Ok(Self {
+            handle,
+            length,
+            start: 0,
+        })
     }
 
     /// Goes on with the temporary on another connection, from `acknowledged` on. A name that is gone
     /// means that another attempt of the chain has taken the file over, or somebody removed it: this
-    /// delivery has lost it, and must not make it anew and publish a file that begins with a hole.
+    /// delivery has lost it, and must not make it anew and publish a file that begins with a hole. None: it
+    /// has to be begun anew, and is removed.
     pub(crate) async fn again(
         session: &Session,
         place: &Place<'_>,
         acknowledged: u64,
-    ) -> Result<Self, Cause> {
+    ) -> Result<Option<Self>, Cause> {
         let name = &place.name.full;
         match open_own(session, place).await {
             Ok(handle) => {
                 let told = told(&session.fstat(&handle).await)?;
-                Ok(Self::gone_on_with(handle, told, acknowledged, place))
+                Ok(Self::gone_on_with(session, place, handle, told, acknowledged).await)
             }
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
                 Err(Cause::TemporaryLost(name.clone()))
             }
-            // A server that opens no file twice: it is begun anew.
-            Err(error) if error.status().is_some() => {
-                if session.remove(name).await.is_err() {
-                    return Err(open_failed(place, error));
-                }
-                let handle = open_new(session, place).await;
-                Ok(Self::begun(
-                    handle.map_err(|error| open_failed(place, error))?,
-                ))
-            }
+            // A server that opens no file twice.
+            Err(error) if error.status().is_some() => match session.remove(name).await {
+                Ok(()) => Ok(None),
+                Err(_) => Err(open_failed(place, error)),
+            },
             Err(error) => Err(open_failed(place, error)),
         }
     }
 
     /// Takes the file over that an earlier invocation has handed over at `offset`: by a rename to this
     /// attempt's own name, which is also what stops an earlier attempt that is still alive. `from` are
-    /// the names that it may have, oldest first. Where none can be taken, the file is begun anew.
+    /// the names that it may have, oldest first; `others` are what earlier attempts may have left besides.
+    /// None: there is nothing that can be gone on with, and nothing is left.
     pub(crate) async fn take_over(
         session: &Session,
         place: &Place<'_>,
         from: &[TemporaryPath],
+        others: &[TemporaryPath],
         offset: u64,
-    ) -> Result<Self, Cause> {
+    ) -> Result<Option<Self>, Cause> {
         let name = &place.name.full;
         let renames = from.iter().filter(|it| it.full != *name);
         let renames: Vec<_> = renames.map(|it| session.rename(&it.full, name)).collect();
         let opened = open_own(session, place);
         // Which of them it was does not matter: the OPEN behind them tells whether there is a file.
         ignore(renames).await;
-        match opened.await {
+        let opened = opened.await;
+        // What was not renamed away by now is in nobody's way any more.
+        let removed = [
+            remove_all(session, place, from),
+            remove_all(session, place, others),
+        ];
+        let taken = match opened {
             Ok(handle) => {
-                let (fstat, removed) = (session.fstat(&handle), remove_all(session, place, from));
-                let told = told(&fstat.await)?;
-                ignore(removed).await;
-                Ok(Self::gone_on_with(handle, told, offset, place))
+                let told = told(&session.fstat(&handle).await)?;
+                Self::gone_on_with(session, place, handle, told, offset).await
             }
             Err(error) if error.status().is_some() => {
-                tracing::warn!(
-                    name, %error,
-                    "the handed-over file cannot be gone on with; it is begun anew"
-                );
-                // Not there, or not to be opened a second time, or not to be renamed: all of it goes.
+                tracing::warn!(name, %error, "the handed-over file cannot be gone on with");
+                // Not to be opened a second time, or not there.
                 ignore([session.remove(name)]).await;
-                Self::make(session, place, from).await
+                None
             }
-            Err(error) => Err(open_failed(place, error)),
-        }
+            Err(error) => return Err(open_failed(place, error)),
+        };
+        ignore(removed.into_iter().flatten()).await;
+        Ok(taken)
     }
 }
 

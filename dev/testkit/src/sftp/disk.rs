@@ -217,10 +217,6 @@ impl Disk {
         options.truncate(set(flags::TRUNC));
         let file = options.open(&disk_path)?;
         let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            // open(2) lets a directory be opened for reading; every read would then fail.
-            return Err(io::Error::from(ErrorKind::IsADirectory));
-        }
         if let Some(ramps) = &self.ramps {
             ramps.resized(&metadata);
         }

@@ -136,9 +136,16 @@ async fn a_direct_upload_that_breaks() {
 /// What a power cut would leave: told as far as the server lets it be known.
 #[tokio::test]
 async fn the_receipt_tells_what_is_durable() {
-    let (world, _server) = world().await;
+    let (world, server) = world().await;
     world.put("f", "content");
-    // This server opens no directory.
+    let receipt = delivered(world.deliver("f").await);
+    assert_eq!(receipt.durable, Durable::FileAndName);
+    // ProFTPD and AsyncSSH open no directory.
+    server.hook(|request| match request.path.as_deref() {
+        Some(".") if request.operation == Operation::Open => Action::refuse(status::FAILURE),
+        _ => Action::Pass,
+    });
+    world.put("f", "content");
     assert_eq!(delivered(world.deliver("f").await).durable, Durable::File);
     let (world, _server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
     world.put("f", "content");
@@ -173,4 +180,60 @@ async fn a_server_that_refused_the_login_is_left_alone_in_the_next_invocation() 
         "{}",
         error.report()
     );
+}
+
+/// What `direct` writes over is as long as the object: a server that stores 32 KiB of each write would leave the
+/// old file's bytes in the holes, and the right length.
+#[tokio::test]
+async fn a_direct_upload_over_a_file_on_a_server_that_stores_the_beginning_of_each_write() {
+    const SIZE: usize = 261_120 * 4 + 1000;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    std::fs::write(world.home().join("f"), payload::seeded(9, SIZE)).expect("written");
+    server.hook(|request| {
+        if request.operation == Operation::Write && request.len > 32 * 1024 {
+            Action::Keep(32 * 1024)
+        } else {
+            Action::Pass
+        }
+    });
+    let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+    delivered(world.deliver_by(&deliverer, "f").await);
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+}
+
+/// The same for a temporary that an earlier attempt of the same owner has left.
+#[tokio::test]
+async fn a_retry_over_its_own_leftover_on_a_server_that_stores_the_beginning_of_each_write() {
+    const SIZE: usize = 261_120 * 4 + 1000;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    let name = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = std::sync::Arc::clone(&name);
+    server.hook(move |request| {
+        if request.operation == Operation::Write {
+            seen.lock()
+                .expect("nobody panics")
+                .get_or_insert(request.path.clone());
+            return Action::Disconnect;
+        }
+        Action::Pass
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    server.clear_hooks();
+    let name = name.lock().expect("nobody panics").clone().flatten();
+    let left = world
+        .home()
+        .join(name.expect("it was written to").trim_start_matches('/'));
+    std::fs::write(left, payload::seeded(9, SIZE)).expect("written");
+    server.hook(|request| {
+        if request.operation == Operation::Write && request.len > 32 * 1024 {
+            Action::Keep(32 * 1024)
+        } else {
+            Action::Pass
+        }
+    });
+    delivered(world.deliver("f").await);
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
 }

@@ -4,6 +4,7 @@
 mod broken_link;
 mod choices;
 mod connection;
+mod hops;
 mod lies;
 mod odd_store;
 mod private_key;

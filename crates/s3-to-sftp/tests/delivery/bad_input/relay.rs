@@ -195,26 +195,27 @@ async fn a_record_whose_temporary_is_gone() {
 #[tokio::test]
 async fn an_object_whose_turn_does_not_come() {
     let (world, server) = world().await;
-    world.put("f", "content");
+    world.put("f", payload::ramp(SIZE));
+    world.put("g", "content");
+    slow(&world);
     let deliverer = world.deliverer(&[]);
     let mailbox = Mailbox::default();
     let mut invocation = deliverer
-        .invocation(Instant::now())
-        .ending_by(world.soon())
+        .invocation(Instant::now() + TIME)
         .handing_over_to(&mailbox);
-    let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
+    let first = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
+    assert!(matches!(first, Outcome::Continued(_, Some(_))), "{first:?}");
+    mailbox.take();
+    let opened = server.requests_of(Operation::Open).len();
+    let second = invocation.deliver(job(World::BUCKET, "g"), "owner").await;
     invocation.finish().await;
-    assert!(
-        matches!(outcome, Outcome::Continued(_, None)),
-        "{outcome:?}"
-    );
-    assert_eq!(server.connections(), 0);
+    assert!(matches!(second, Outcome::Continued(_, None)), "{second:?}");
+    assert_eq!(server.requests_of(Operation::Open).len(), opened);
     let Item::Continued(hand_over) = mailbox.take() else {
         panic!("a hand-over")
     };
     assert_eq!((hand_over.hop, &hand_over.begun), (0, &None));
-    let outcome = world.deliver("f").await;
-    delivered(outcome);
+    assert_eq!(hand_over.name().key, "g");
 }
 
 /// A file that takes longer to read back than an invocation lasts.
