@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # The function's architecture: x86_64 or arm64.
 ARCH ?= x86_64
-# Arguments of the demo, such as --stay.
+# Arguments of the demo, such as --stay, or of the soak, such as --seed 7.
 ARGS ?=
 # The AWS command line of `make update`; its credentials, profile and AWS_ENDPOINT_URL are its own matter.
 AWS_CLI ?= aws
@@ -19,7 +19,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 REAL_SERVERS := $(shell awk -F'"' 'FNR == 1 { name = "" } /^name = / && name == "" { name = $$2 } \
 	/^real-servers *=/ { print name "/real-servers" }' crates/*/Cargo.toml dev/*/Cargo.toml | paste -sd, -)
 
-.PHONY: help demo test check package update upload readme clean
+.PHONY: help demo test soak check package update upload readme clean
 
 help: ## lists the verbs
 	@awk -F': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ demo: ## moves files from an S3 to an SFTP server, both embedded, by the real fu
 
 test: ## sets this machine up and runs all tests, against real servers too
 	@REAL_SERVERS="$(REAL_SERVERS)" dev/scripts/test.sh
+
+soak: ## kills and freezes the real function on real servers, fifty times and more; ARGS="--kills N --seed S", --help
+	@dev/scripts/soak.sh $(ARGS)
 
 check: ## format, lints, docs, the dependency graph, and the README's settings
 	@REAL_SERVERS="$(REAL_SERVERS)" dev/checks/all.sh

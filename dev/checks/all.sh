@@ -20,7 +20,7 @@ cargo clippy --quiet --workspace --all-targets --features "$REAL_SERVERS" -- -D 
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --document-private-items
 
-step "the README's settings"
-cargo test --quiet -p s3-to-sftp --test readme
+step "the README and the docs against the code"
+cargo test --quiet -p s3-to-sftp --test readme --test promises_in_docs --test errors_in_docs
 
 step 'done'

@@ -25,6 +25,7 @@ sftp openssh-client
 ssh-keygen openssh-client
 sshd openssh-server
 sftp-server openssh-sftp-server
+rclone rclone
 zip zip
 unzip unzip
 readelf binutils

@@ -1,7 +1,7 @@
 //! The command-line program: the function's own path, for people and cron.
 //!
-//! Results go to standard output, talk to standard error. Exit status: 0 all delivered, 1 something
-//! was not, 2 could not start.
+//! Results go to standard output, talk to standard error. Exit status: 0 all is done, 1 something is
+//! not, 2 could not start.
 //!
 //! # Layout
 //!
@@ -9,7 +9,9 @@
 //! |---|---|
 //! | `main` | arguments, settings, exit status |
 //! | `send` | delivers the objects that are named |
+//! | `clean` | lists and removes temporaries that deliveries left |
 
+mod clean;
 mod send;
 
 use std::env;
@@ -34,13 +36,15 @@ struct Arguments {
 enum Command {
     /// Deliver objects; their sources are kept unless --move is given
     Send(send::Arguments),
+    /// List the temporaries that dead deliveries left on the server; remove them with --yes
+    Clean(clean::Arguments),
 }
 
 const AFTER_HELP: &str = "\
 The server and the login are read from the environment, as the function reads them:
 SSH_HOST, SSH_USERNAME, SSH_PASSWORD or SSH_PRIVATE_KEY, and what the README lists.
 
-Exit status: 0 everything was delivered, 1 something was not, 2 could not start.";
+Exit status: 0 all that was asked for is done, 1 something is not, 2 could not start.";
 
 /// Something could not be started: bad arguments, bad settings.
 const COULD_NOT_START: u8 = 2;
@@ -62,6 +66,7 @@ async fn main() -> ExitCode {
     }
     match command {
         Command::Send(arguments) => send::run(arguments, loaded.settings).await,
+        Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
     }
 }
 

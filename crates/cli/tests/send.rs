@@ -165,6 +165,10 @@ async fn json_is_the_receipt() {
         "remote_path": "a",
         "published": "posix-rename",
         "size": "equal",
+        "checksum": { "equal": { "algorithm": "crc64nvme" } },
+        "read_back": false,
+        "durable": "file",
+        "hops": 0,
         "seconds": null,
     });
     assert_eq!(receipt, expected);

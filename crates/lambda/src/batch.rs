@@ -35,6 +35,7 @@ impl Batch {
         function: &Function,
         invocation: &mut Invocation<'_, Next<'_>>,
         messages: Vec<Message>,
+        request_id: &str,
         end: Instant,
     ) -> Self {
         let mut batch = Self {
@@ -44,7 +45,7 @@ impl Batch {
             hidden: Vec::new(),
         };
         for message in messages {
-            let errors = deliver_message(invocation, &message).await;
+            let errors = deliver_message(invocation, &message, request_id).await;
             if errors.is_empty()
                 || is_hopeless(&errors) && give_up(function, &message, &errors, end).await
             {
@@ -109,15 +110,23 @@ impl Batch {
     }
 }
 
+/// A message that is received again is another attempt, and its predecessor may still be alive. Where it cannot be
+/// told how often that was, each invocation is an owner of its own: two that shared a temporary would publish what
+/// the other one has not finished.
+fn owner(message: &Message, request_id: &str) -> Owner {
+    match (&message.id, message.receive_count) {
+        (Some(id), Some(count)) => Owner::attempt(id, count),
+        (Some(id), None) => Owner::from(format!("{id} in {request_id}").as_str()),
+        (None, _) => Owner::from(request_id),
+    }
+}
+
 async fn deliver_message(
     invocation: &mut Invocation<'_, Next<'_>>,
     message: &Message,
+    request_id: &str,
 ) -> Vec<Error> {
-    // A message that is received again is another attempt, and its predecessor may still be alive.
-    let owner = Owner::attempt(
-        message.id.as_deref().unwrap_or("nameless"),
-        message.receive_count.unwrap_or(0),
-    );
+    let owner = owner(message, request_id);
     let items = match &message.content {
         Ok(items) => items.clone(),
         Err(error) => vec![Item::Refused(error.clone())],
@@ -147,4 +156,34 @@ async fn give_up(function: &Function, message: &Message, errors: &[Error], by: I
         ],
     };
     letter.send(function, &Failure::of(errors), by).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: Option<&str>, receive_count: Option<u32>) -> Message {
+        Message {
+            id: id.map(str::to_owned),
+            receive_count,
+            receipt_handle: None,
+            queue: None,
+            body: None,
+            content: Ok(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn twins_never_have_one_owner() {
+        let counted = message(Some("m"), Some(2));
+        assert_eq!(owner(&counted, "one"), Owner::attempt("m", 2));
+        assert_eq!(owner(&counted, "one"), owner(&counted, "other"));
+        for untold in [
+            message(Some("m"), None),
+            message(None, None),
+            message(None, Some(1)),
+        ] {
+            assert_ne!(owner(&untold, "one"), owner(&untold, "other"), "{untold:?}");
+        }
+    }
 }

@@ -43,7 +43,14 @@ pub(crate) async fn handle(
         Ok(Event::Queue(messages)) => {
             let next = Next::after_batch(&function.aws, &function.queues, &messages);
             let mut invocation = invocation.handing_over_to(next);
-            let batch = Batch::deliver(function, &mut invocation, messages, times.end).await;
+            let batch = Batch::deliver(
+                function,
+                &mut invocation,
+                messages,
+                &context.request_id,
+                times.end,
+            )
+            .await;
             invocation.finish().await;
             batch.hide(function, times.answer_by).await;
             batch.answer()

@@ -381,11 +381,14 @@ impl<R: Relay> Delivery<'_, R> {
 }
 
 /// Whether a failed attempt's temporary is left for the next one: where an invocation before has handed it
-/// over, its work is in there, and the message that this one was started by comes again.
+/// over, its work is in there, and the message that this one was started by comes again. Not one that is
+/// wrong.
 fn is_left_for_the_next(stop: &Stop, begun: Option<&Begun>) -> bool {
     match stop {
         Stop::HandedOver { .. } => true,
-        Stop::Failed(cause) => begun.is_some() && cause.kind() == VerdictKind::Retry,
+        Stop::Failed(cause) => {
+            begun.is_some() && cause.kind() == VerdictKind::Retry && !cause.is_mismatch()
+        }
         _ => false,
     }
 }

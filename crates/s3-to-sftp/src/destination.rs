@@ -24,7 +24,7 @@ mod verify;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sftp::{Attributes, Session, StatusCode, Upload};
+use sftp::{Attributes, Handle, Reply, Session, StatusCode, Upload};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Cause;
@@ -77,6 +77,8 @@ pub(crate) struct Temporary<'a> {
     place: &'a Place<'a>,
     /// None once its handle is closed: a closed handle is the server's to give to another file.
     upload: Option<Upload<'a>>,
+    /// The final name's directory, to make the rename durable; where the server opens one.
+    directory: Option<Handle>,
     /// Whether the old file may have been moved aside, and no other has its name yet.
     is_old_file_aside: bool,
 }
@@ -92,6 +94,9 @@ impl<'a> Temporary<'a> {
         let mut upload = Upload::resume(session, opened.handle, offset, opened.length)
             .await
             .with_window(place.window);
+        if !place.rules.hold(Rule::MistrustLargeWrites) {
+            upload = upload.believing_the_first_write();
+        }
         if let Some(time) = place.drain_time {
             upload = upload.with_drain_time(time);
         }
@@ -99,6 +104,7 @@ impl<'a> Temporary<'a> {
             session,
             place,
             upload: Some(upload),
+            directory: None,
             is_old_file_aside: false,
         }
     }
@@ -109,6 +115,7 @@ impl<'a> Temporary<'a> {
             session,
             place,
             upload: None,
+            directory: None,
             // Where the link broke between two renames it is; where it did not, moving back does nothing.
             is_old_file_aside: true,
         }
@@ -126,14 +133,25 @@ impl<'a> Temporary<'a> {
 
     /// Leaves the file as it is, for an attempt that goes on with it.
     pub(crate) async fn leave(self, end: Instant) {
-        let Some(upload) = &self.upload else { return };
-        let closed = timeout_at(
-            end.min(Instant::now() + DISCARD),
-            self.session.close(upload.handle()),
-        );
-        if !matches!(closed.await, Ok(Ok(()))) {
-            tracing::warn!(name = self.name(), "the handle may be left open");
+        let closing = self.close();
+        let closed = async {
+            for reply in closing {
+                _ = reply.await;
+            }
+        };
+        if timeout_at(end.min(Instant::now() + DISCARD), closed)
+            .await
+            .is_err()
+        {
+            tracing::warn!(name = self.name(), "a handle may be left open");
         }
+    }
+
+    /// Closes what is open: servers have few handles for each connection.
+    fn close(&self) -> Vec<Reply<()>> {
+        let file = self.upload.as_ref().map(Upload::handle);
+        let handles = file.into_iter().chain(&self.directory);
+        handles.map(|handle| self.session.close(handle)).collect()
     }
 
     /// Takes back what a delivery that failed has done: the temporary is removed, and an old file that
@@ -145,13 +163,12 @@ impl<'a> Temporary<'a> {
         }
         let name = self.name();
         // In the order in which the server has to do it: all are queued before the first is awaited.
-        let handle = self.upload.as_ref().map(Upload::handle);
-        let close = handle.map(|handle| self.session.close(handle));
+        let closing = self.close();
         let remove = self.session.remove(name);
         let taken_back = timeout_at(end.min(Instant::now() + DISCARD), async {
-            if let Some(close) = close {
+            for reply in closing {
                 // The file is not wanted: what became of it does not matter.
-                _ = close.await;
+                _ = reply.await;
             }
             let removed = remove.await;
             self.move_back().await;

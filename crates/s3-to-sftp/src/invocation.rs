@@ -59,7 +59,11 @@ impl Deliverer {
     /// The same with other rules than ship, for the tests that have to notice.
     #[cfg(feature = "take-out-rules")]
     pub fn with_rules(self, rules: Rules) -> Self {
-        Self { rules, ..self }
+        Self {
+            rules,
+            s3: self.s3.with_rules(rules),
+            ..self
+        }
     }
 
     /// The settings.

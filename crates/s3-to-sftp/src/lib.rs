@@ -19,6 +19,7 @@
 //! | `link` | the one connection of an invocation |
 //! | `breaker` | how long a server that failed is left alone |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
+//! | [`clean`] | the temporaries that dead deliveries left |
 //! | [`receipt`] | what became of a record |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
 //! | [`object`] | what S3 said about one version of one object |
@@ -26,6 +27,7 @@
 //! | [`secret`] | a value that never prints itself |
 
 mod breaker;
+pub mod clean;
 pub mod delivery;
 mod destination;
 pub mod error;

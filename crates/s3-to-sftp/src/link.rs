@@ -1,8 +1,8 @@
 //! The way to the partner for one invocation: one connection, made when it is first needed.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
@@ -32,6 +32,9 @@ enum State {
     },
 }
 
+/// Before a connection that was refused is tried again.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
 impl Link {
     /// Connects, unless a connection is there or the destination has failed before.
     pub(crate) async fn connect(
@@ -56,7 +59,37 @@ impl Link {
             let cause = Cause::Destination(failure.report, failure.verdict, failure.name);
             return Err((Stage::Connect, cause));
         }
-        match self.open(settings, s3).await {
+        let opened = self.open(settings, s3).await;
+        self.connected(opened, breaker)
+    }
+
+    /// Makes a connection that broke again. A server that is being restarted refuses connections for a moment,
+    /// which is no reason to leave it alone for a minute: it is asked three times.
+    pub(crate) async fn reconnect(
+        &mut self,
+        settings: &Settings,
+        s3: &S3,
+        breaker: &Breaker,
+    ) -> Result<(), (Stage, Cause)> {
+        self.cut().await;
+        let mut opened = self.open(settings, s3).await;
+        for pause in PAUSES {
+            match &opened {
+                Err((_, cause)) if cause.is_connection_refused() => {}
+                _ => break,
+            }
+            sleep(pause).await;
+            opened = self.open(settings, s3).await;
+        }
+        self.connected(opened, breaker)
+    }
+
+    fn connected(
+        &mut self,
+        opened: Result<Connection, (Stage, Cause)>,
+        breaker: &Breaker,
+    ) -> Result<(), (Stage, Cause)> {
+        match opened {
             Ok(connection) => {
                 breaker.connected();
                 self.state = State::Open(Box::new(connection));

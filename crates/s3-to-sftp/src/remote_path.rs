@@ -12,7 +12,7 @@ mod temporary;
 pub use check::{PathRefused, PathRule};
 pub use tag::{TAG_LENGTH, tag};
 pub use template::{FilenameTemplate, TemplateError};
-pub use temporary::{TemporaryPath, TemporaryTemplate};
+pub use temporary::{TemporaryName, TemporaryPath, TemporaryTemplate};
 
 use crate::object::ObjectVersion;
 
@@ -94,9 +94,20 @@ impl RemotePath {
         template.beside(&self.full[..self.name_start()], self.name(), tag)
     }
 
+    /// The name that a file which is replaced is moved aside to, where the server cannot rename over it.
+    pub fn aside(&self, template: &TemporaryTemplate, tag: &str) -> TemporaryPath {
+        self.temporary(template, &format!("{tag}{}", temporary::ASIDE))
+    }
+
     fn name_start(&self) -> usize {
         self.full.rfind('/').map_or(0, |slash| slash + 1)
     }
+}
+
+/// Whether deliveries may lead into this directory below `SSH_DIR`; see [`RemotePath::resolve`].
+pub(crate) fn may_hold_deliveries(below: &str, dir: Option<&str>) -> bool {
+    let dir = dir.and_then(target_directory);
+    check::check(below, dir.is_none_or(is_login_directory)).is_ok()
 }
 
 /// `SSH_DIR` as paths are built from it: without trailing slashes, without a leading `./` or `~/`;

@@ -9,6 +9,8 @@
 pub enum Rule {
     /// A temporary belongs to one delivery: its name has the owner in it.
     OneWriterPerTemporary,
+    /// No OPEN carries TRUNC: what is written directly is written over, and only then cut.
+    NeverTruncate,
     /// Only the OPEN that begins a file carries CREAT; one that goes on does not.
     CreateOnlyAtTheBeginning,
     /// A file is gone on with only where FSTAT behind the OPEN shows all that was acknowledged.
@@ -45,33 +47,65 @@ pub enum Rule {
     LookBeforeDelete,
     /// A hand-over takes the temporary over by a rename: whoever lost the name stops.
     TakeOverByRename,
-    /// A hand-over's offset is what was drained, fsynced and closed.
-    HandOverDrained,
+    /// What a hand-over tells of is synced and closed before.
+    HandOverDurable,
     /// A predecessor's temporary is removed by the next attempt of its chain.
     RemovePredecessors,
     /// A delivery that fails removes its temporary.
     RemoveOwn,
 }
 
+impl Rule {
+    /// All of them.
+    #[cfg(feature = "take-out-rules")]
+    pub const ALL: [Self; 23] = [
+        Self::OneWriterPerTemporary,
+        Self::NeverTruncate,
+        Self::CreateOnlyAtTheBeginning,
+        Self::BelieveOnlyFstat,
+        Self::GoOnFromTheFrontier,
+        Self::LastLook,
+        Self::FreshLook,
+        Self::CompareSize,
+        Self::JudgeClose,
+        Self::MistrustLargeWrites,
+        Self::CompareChecksum,
+        Self::MoveAsideNotRemove,
+        Self::MoveAsideOnlyWhatWasSeen,
+        Self::MoveBack,
+        Self::EvidenceForLostRename,
+        Self::ConflictNeverReplaces,
+        Self::DeleteAfterPublish,
+        Self::DeleteWithIfMatch,
+        Self::LookBeforeDelete,
+        Self::TakeOverByRename,
+        Self::HandOverDurable,
+        Self::RemovePredecessors,
+        Self::RemoveOwn,
+    ];
+}
+
 /// The rules that hold: all of them, except in a test build that takes one out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rules {
+    /// A bit for each.
     #[cfg(feature = "take-out-rules")]
-    taken_out: Option<Rule>,
+    taken_out: u32,
 }
 
 impl Rules {
-    /// All but this one.
+    /// All but these.
     #[cfg(feature = "take-out-rules")]
-    pub fn without(rule: Rule) -> Self {
+    pub fn without(rules: &[Rule]) -> Self {
+        let bits = rules.iter().map(|rule| 1 << *rule as u32);
         Self {
-            taken_out: Some(rule),
+            taken_out: bits.fold(0, |all, bit| all | bit),
         }
     }
 
     #[cfg(feature = "take-out-rules")]
     pub(crate) fn hold(self, rule: Rule) -> bool {
-        self.taken_out != Some(rule)
+        self.taken_out & (1 << rule as u32) == 0
     }
 
     #[cfg(not(feature = "take-out-rules"))]

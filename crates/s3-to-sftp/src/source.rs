@@ -44,9 +44,10 @@ pub use error::SourceError;
 pub use place::Checkpoint;
 
 use crate::object::{ObjectName, ObjectVersion};
+use crate::rules::{Rule, Rules};
 use crate::secret::Secret;
 use body::unchecked;
-use checksum::Headers;
+use checksum::{Headers, Told};
 
 /// How long S3 may take to begin an answer. The SDK has no such limit of its own, and a body is
 /// watched by its stalled-stream protection.
@@ -65,6 +66,7 @@ pub struct S3 {
     client: Client,
     /// Whether this is AWS's own S3, where `If-Match` on a DELETE is known to hold.
     is_aws: bool,
+    rules: Rules,
 }
 
 /// What the first GET found.
@@ -124,6 +126,7 @@ impl S3 {
         Self {
             client,
             is_aws: endpoint.is_none(),
+            rules: Rules::default(),
         }
     }
 
@@ -132,7 +135,14 @@ impl S3 {
         Self {
             client,
             is_aws: false,
+            rules: Rules::default(),
         }
+    }
+
+    /// The same with other rules than ship, for the tests that have to notice.
+    #[cfg(feature = "take-out-rules")]
+    pub(crate) fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Opens the object that is there now: no version is asked for, whatever an event said. The
@@ -159,7 +169,7 @@ impl S3 {
             .await;
         match answer {
             Ok(answer) => {
-                let told = Headers::from(&answer).told();
+                let told = self.told(&Headers::from(&answer));
                 let (version, stream) = pin(name, answer)?;
                 let body = Body::new(self.client.clone(), version.clone(), told, stream);
                 Ok(Found::Object(version, Box::new(body)))
@@ -192,7 +202,7 @@ impl S3 {
             .await;
         match answer {
             Ok(head) if is_version(&head, version) && size_of(&head) == Some(version.size) => {
-                let told = Headers::from(&head).told();
+                let told = self.told(&Headers::from(&head));
                 let body = Body::resumed(self.client.clone(), version.clone(), told, from)?;
                 Ok(Found::Object(version.clone(), Box::new(body)))
             }
@@ -201,6 +211,14 @@ impl S3 {
             // missing bucket.
             Err(error) if status(&error) == Some(404) => self.open(name).await,
             Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    fn told(&self, headers: &Headers<'_>) -> Told {
+        if self.rules.hold(Rule::CompareChecksum) {
+            headers.told()
+        } else {
+            Told::Nothing
         }
     }
 
@@ -236,14 +254,16 @@ impl S3 {
     /// S3 refused or did not answer. The delivery stands all the same.
     pub async fn delete(&self, version: &ObjectVersion) -> Result<Disposal, SourceError> {
         // Stores that do not know `If-Match` on DELETE just delete, and no probe tells them apart.
-        if !self.is_aws || version.version_id.is_some() {
+        let may_be_another = !self.is_aws || version.version_id.is_some();
+        if may_be_another && self.rules.hold(Rule::LookBeforeDelete) {
             match self.look(version).await? {
                 Look::Same => {}
                 Look::Replaced => return Ok(Disposal::Replaced),
                 Look::Gone => return Ok(Disposal::AlreadyGone),
             }
         }
-        let mut condition = Some(version.etag.clone());
+        let is_conditional = self.rules.hold(Rule::DeleteWithIfMatch);
+        let mut condition = is_conditional.then(|| version.etag.clone());
         for _ in 0..DELETE_TRIES {
             let answer = self
                 .client

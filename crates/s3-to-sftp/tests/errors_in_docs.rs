@@ -10,7 +10,7 @@ fn the_types_of_errors_are_all_in_the_docs_and_no_others() {
     let read = |path: &str| {
         fs::read_to_string(package.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
-    let code = read("src/error.rs");
+    let code = read("src/error/cause.rs");
     let (_, code) = code
         .split_once("fn name(&self) -> &'static str {\n        match self")
         .expect("Cause has a name");

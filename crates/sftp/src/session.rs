@@ -421,6 +421,9 @@ async fn write_packets<T: Transmit>(
     }
 }
 
+/// How long answers that lie in the socket may take to come up.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
 /// Reads answers and hands them out until the stream ends or stalls.
 async fn read_answers<R: Receive>(mut receive: R, mut deframer: Deframer, pending: Arc<Pending>) {
     let error = loop {
@@ -440,7 +443,16 @@ async fn read_answers<R: Receive>(mut receive: R, mut deframer: Deframer, pendin
                 Ok(None) => break Error::Closed,
                 Err(error) => break error.into(),
             },
-            stalled = pending.stalled() => break Error::Stalled(stalled),
+            stalled = pending.stalled() => {
+                // A process that was stopped and goes on finds its time over and the answers waiting: they
+                // have to come up through the layers below before silence is believed.
+                match tokio::time::timeout(SECOND_LOOK, receive.receive()).await {
+                    Ok(Ok(Some(bytes))) => deframer.push(&bytes),
+                    Ok(Ok(None)) => break Error::Closed,
+                    Ok(Err(error)) => break error.into(),
+                    Err(_) => break Error::Stalled(stalled),
+                }
+            }
         }
     };
     pending.end(&error);

@@ -45,6 +45,7 @@ pub struct Upload<'a> {
     acknowledged: u64,
     in_flight: VecDeque<(usize, Reply<()>)>,
     in_flight_bytes: usize,
+    is_first_checked: bool,
     /// What the file's length has to be behind the first write, where that is a large one.
     first_large: Option<(u64, Reply<Attributes>)>,
     /// The file's length before the first write, where that does not begin at 0.
@@ -70,6 +71,7 @@ impl<'a> Upload<'a> {
             acknowledged: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            is_first_checked: true,
             first_large: None,
             resumed_at_length: None,
             gathered: Vec::new(),
@@ -97,6 +99,13 @@ impl<'a> Upload<'a> {
     /// The same with another window, in bytes.
     pub fn with_window(mut self, window: usize) -> Self {
         self.window = window;
+        self
+    }
+
+    /// Believes a server that says OK to the first large write, whatever it stored of it: for the tests that show
+    /// what comes of that.
+    pub fn believing_the_first_write(mut self) -> Self {
+        self.is_first_checked = false;
         self
     }
 
@@ -159,7 +168,9 @@ impl<'a> Upload<'a> {
         self.in_flight.push_back((length, reply));
         self.in_flight_bytes += length;
         self.offset += length as u64;
-        if is_first && (length > DEFAULT_WRITE_LENGTH as usize || self.resumed_at_length.is_some())
+        if self.is_first_checked
+            && is_first
+            && (length > DEFAULT_WRITE_LENGTH as usize || self.resumed_at_length.is_some())
         {
             // Before the next write makes the file longer, and hides a hole behind this one.
             self.first_large = Some((self.offset, self.session.fstat(&self.handle)));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sftp::transport::{Reader, Writer};
+use sftp::transport::{Reader, Receive, Writer};
 use sftp::{Attributes, Error, OpenFlags, Options, Session, StatusCode, Upload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::time::{Instant, advance, sleep};
@@ -19,6 +19,8 @@ const EXTENDED: u8 = 200;
 const EXTENDED_REPLY: u8 = 201;
 
 const STALL: Duration = Duration::from_secs(30);
+/// What the client waits for bytes that have arrived and are not handed up yet.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 const WRITE_LENGTH: usize = sftp::extensions::DEFAULT_WRITE_LENGTH as usize;
 
 /// The other end of the stream.
@@ -201,7 +203,47 @@ async fn silence_is_a_stall() {
     let stat = session.stat("f");
     server.request(STAT).await;
     assert!(matches!(stat.await, Err(Error::Stalled(_))));
-    assert_eq!(started.elapsed(), STALL);
+    assert_eq!(started.elapsed(), STALL + SECOND_LOOK);
+}
+
+/// Bytes that come up through layers below, each of which has to be woken first.
+struct Layered<R>(R);
+
+impl<R: Receive> Receive for Layered<R> {
+    async fn receive(&mut self) -> std::io::Result<Option<Bytes>> {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.0.receive().await
+    }
+}
+
+/// The process was stopped and goes on: its time is over, and the answer has been there all the while.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_waited_in_the_socket_is_no_silence() {
+    for _ in 0..20 {
+        let (client, server) = duplex(1024 * 1024);
+        let (reader, writer) = split(server);
+        let mut server = Server { reader, writer };
+        let (reader, writer) = split(client);
+        let options = Options {
+            stall_timeout: STALL,
+        };
+        let started = Session::start(Layered(Reader::new(reader)), Writer::new(writer), options);
+        let greet = async {
+            server.next().await;
+            server.send(&[2, 0, 0, 0, 3]).await;
+        };
+        let (session, ()) = tokio::join!(started, greet);
+        let session = session.expect("the session starts");
+        let remove = session.stat("f");
+        let id = server.request(STAT).await;
+        let answered = server.status(id, 2);
+        answered.await;
+        advance(STALL + Duration::from_secs(1)).await;
+        let refused = remove.await.expect_err("refused");
+        assert!(refused.is(StatusCode::NO_SUCH_FILE), "{refused:?}");
+    }
 }
 
 /// Ten answers, 20 s apart, are no stall although the last took minutes.

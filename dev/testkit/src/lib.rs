@@ -9,10 +9,10 @@
 //! | [`event`] | notifications as S3 sends them |
 //! | [`s3`] | an S3 in memory |
 //! | [`sftp`] | an SFTP server in this process |
-//! | [`proxy`] | the network between: delay, stall, cut |
+//! | [`proxy`] | the network between: delay, rate, stall, cut |
 //! | [`aws_calls`] | SQS and Lambda, as far as a function calls them |
 //! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
-//! | [`servers`] | real servers: sshd, sftp-server, MiniStack |
+//! | [`servers`] | real servers: sshd, rclone, sftp-server, MiniStack |
 
 pub mod account;
 pub mod aws_calls;

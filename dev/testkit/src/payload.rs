@@ -51,7 +51,20 @@ pub fn ramp_at(offset: u64, len: usize) -> Bytes {
 /// # Errors
 ///
 /// What the reader returns.
-pub fn first_difference(mut reader: impl Read, size: u64) -> io::Result<Option<u64>> {
+pub fn first_difference(reader: impl Read, size: u64) -> io::Result<Option<u64>> {
+    first_difference_from(reader, 0, size)
+}
+
+/// [`first_difference`] from the `size` bytes of the ramp that begin at `start`; what is told is the reader's offset.
+///
+/// # Errors
+///
+/// What the reader returns.
+pub fn first_difference_from(
+    mut reader: impl Read,
+    start: u64,
+    size: u64,
+) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 256 * 1024];
     let mut offset = 0;
     loop {
@@ -64,7 +77,7 @@ pub fn first_difference(mut reader: impl Read, size: u64) -> io::Result<Option<u
             return Ok((offset < size).then_some(offset));
         }
         let got = &buffer[..read];
-        let expected = ramp_at(offset, read);
+        let expected = ramp_at(start + offset, read);
         let wrong = if got == &expected[..] {
             None
         } else {
@@ -155,6 +168,14 @@ mod tests {
         );
         assert_eq!(first_difference(&[][..], 0).expect("reads"), None);
         assert_eq!(first_difference(&[][..], 1).expect("reads"), Some(0));
+        assert_eq!(
+            first_difference_from(&good[100..], 100, size as u64 - 100).expect("reads"),
+            None
+        );
+        assert_eq!(
+            first_difference_from(&good[100..], 101, 5).expect("reads"),
+            Some(0)
+        );
         let mut bad = good;
         bad[777_777] ^= 1;
         assert_eq!(

@@ -1,11 +1,11 @@
-//! The network between a client and a server: a TCP proxy that delays, stalls and cuts.
+//! The network between a client and a server: a TCP proxy that delays, slows, stalls and cuts.
 //!
 //! A delay holds every chunk for half the round trip in each direction, with an unbounded queue, so that bandwidth is not
 //! limited by it: what a long line does, and what shows how much a client keeps in flight.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +19,9 @@ use crate::servers::thread::ServerThread;
 
 /// As much as one read of the kernel brings.
 const CHUNK: usize = 256 * 1024;
+
+/// At a limited rate, so many gulps a second are smooth enough.
+const GULPS_PER_SECOND: u64 = 50;
 
 /// A proxy on a free port of loopback, until it is dropped.
 pub struct Proxy {
@@ -34,6 +37,10 @@ struct Line {
     stalled: watch::Sender<bool>,
     /// Half of the round trip.
     delay: watch::Sender<Duration>,
+    /// Bytes per second from clients to the server; 0 is no limit.
+    rate: AtomicU64,
+    /// Until when what was taken in occupies the line, at that rate.
+    busy_until: Mutex<Instant>,
     /// How many more bytes go from clients to the server before a cut.
     left: AtomicU64,
     sent: AtomicU64,
@@ -60,6 +67,8 @@ impl Proxy {
             cuts: watch::Sender::new(0),
             stalled: watch::Sender::new(false),
             delay: watch::Sender::new(Duration::ZERO),
+            rate: AtomicU64::new(0),
+            busy_until: Mutex::new(Instant::now()),
             left: AtomicU64::new(u64::MAX),
             sent: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -110,6 +119,12 @@ impl Proxy {
         self.line.delay.send_replace(round_trip / 2);
     }
 
+    /// How many bytes per second clients can send from now on, all connections together; the server's answers are not
+    /// slowed. 0 is no limit again. What is more waits with the client, as before a slow line: nothing piles up here.
+    pub fn rate(&self, bytes_per_second: u64) {
+        self.line.rate.store(bytes_per_second, Ordering::SeqCst);
+    }
+
     /// How many connections there have been.
     pub fn connections(&self) -> u64 {
         self.line.connections.load(Ordering::SeqCst)
@@ -134,6 +149,33 @@ impl Line {
             .wait_for(|stalled| !stalled)
             .await
             .ok();
+    }
+
+    /// As much as goes through the line at once: at a slow rate little, so that it flows and does not come in gushes.
+    fn gulp(&self) -> usize {
+        match self.rate.load(Ordering::SeqCst) {
+            0 => CHUNK,
+            rate => usize::try_from(rate / GULPS_PER_SECOND)
+                .unwrap_or(CHUNK)
+                .clamp(1, CHUNK),
+        }
+    }
+
+    /// Occupies the line with `len` bytes: when they are through.
+    fn occupy(&self, len: usize) -> Instant {
+        let mut busy_until = self
+            .busy_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let rate = self.rate.load(Ordering::SeqCst);
+        if rate == 0 {
+            return now;
+        }
+        let nanoseconds = u128::from(len as u64) * 1_000_000_000 / u128::from(rate);
+        let took = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        *busy_until = now.max(*busy_until) + took;
+        *busy_until
     }
 
     /// Takes up to `len` bytes from what may still pass.
@@ -215,7 +257,7 @@ async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up:
         writer.shutdown().await.ok();
     };
     let take_in = async {
-        take_in(reader, sender, line).await;
+        take_in(reader, sender, line, up).await;
         std::future::pending().await
     };
     tokio::select! {
@@ -228,6 +270,7 @@ async fn take_in(
     mut reader: ReadHalf<'_>,
     sender: mpsc::UnboundedSender<(Instant, Bytes)>,
     line: &Line,
+    up: bool,
 ) {
     let mut buffer = BytesMut::new();
     loop {
@@ -236,9 +279,16 @@ async fn take_in(
         line.flowing().await;
         match reader.read_buf(&mut buffer).await {
             Ok(1..) => {
-                let at = Instant::now() + *line.delay.borrow();
-                if sender.send((at, buffer.split().freeze())).is_err() {
-                    return;
+                while !buffer.is_empty() {
+                    let len = if up { line.gulp() } else { CHUNK }.min(buffer.len());
+                    if up {
+                        // Nothing more is read meanwhile: the client's writes wait.
+                        sleep_until(line.occupy(len)).await;
+                    }
+                    let at = Instant::now() + *line.delay.borrow();
+                    if sender.send((at, buffer.split_to(len).freeze())).is_err() {
+                        return;
+                    }
                 }
             }
             Ok(0) | Err(_) => return,

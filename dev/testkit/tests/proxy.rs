@@ -124,3 +124,58 @@ async fn a_stall_is_silence_and_no_end() {
         b'y'
     );
 }
+
+#[tokio::test]
+async fn a_slow_line_takes_its_time_and_what_waits_is_the_sender() {
+    let mut pair = Pair::new().await;
+    pair.proxy.rate(1_000_000);
+    let took = pair.send(&[7; 300_000]).await;
+    assert!(took >= Duration::from_millis(290), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+
+    // At 1 kB/s next to nothing is taken in: what is more than the kernel's buffers hold is not written.
+    pair.proxy.rate(1000);
+    let before = pair.proxy.bytes_sent();
+    let mut client = pair.client;
+    let writing = tokio::spawn(async move {
+        client.write_all(&vec![1; 64 << 20]).await.expect("written");
+        client
+    });
+    let mut some = vec![0; 100];
+    timeout(SOON, pair.server.read_exact(&mut some))
+        .await
+        .expect("in time")
+        .expect("read");
+    assert!(!writing.is_finished());
+    assert!(pair.proxy.bytes_sent() - before < 1_000_000);
+
+    // Without a limit the rest comes at once.
+    pair.proxy.rate(0);
+    let mut rest = vec![0; (64 << 20) - 100];
+    timeout(SOON, pair.server.read_exact(&mut rest))
+        .await
+        .expect("in time")
+        .expect("read");
+    assert!(rest.iter().all(|byte| *byte == 1));
+    timeout(SOON, writing)
+        .await
+        .expect("in time")
+        .expect("written");
+}
+
+#[tokio::test]
+async fn a_slow_line_does_not_slow_the_answers() {
+    let mut pair = Pair::new().await;
+    pair.proxy.rate(1000);
+    let begin = Instant::now();
+    pair.server
+        .write_all(&[7; 100_000])
+        .await
+        .expect("taken by the kernel");
+    let mut read = vec![0; 100_000];
+    timeout(SOON, pair.client.read_exact(&mut read))
+        .await
+        .expect("in time")
+        .expect("read");
+    assert!(begin.elapsed() < Duration::from_secs(10));
+}

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use testkit::account::Account;
-use testkit::servers::{MiniStack, SftpServerProcess, Sshd};
+use testkit::servers::rclone::CacheMode;
+use testkit::servers::{MiniStack, Rclone, SftpServerProcess, Sshd};
 use testkit::sftp::{Extensions, Operation, SftpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -144,6 +145,85 @@ async fn sshd_starts_serves_and_ends() {
         .await
         .expect_err("nobody listens");
     assert!(!account.home.exists());
+}
+
+/// Reads the greeting of a server, and keeps the connection.
+async fn greeted(account: &Account) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", account.port))
+        .await
+        .expect("connected");
+    let mut identification = [0; 8];
+    timeout(SOON, stream.read_exact(&mut identification))
+        .await
+        .expect("in time")
+        .expect("read");
+    assert_eq!(&identification, b"SSH-2.0-");
+    stream
+}
+
+/// A reset and an end are both an end.
+async fn assert_ends(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut rest))
+        .await
+        .expect("in time")
+        .ok();
+}
+
+#[tokio::test]
+async fn sshd_is_killed_with_its_connections_and_comes_back() {
+    let mut server = Sshd::start()
+        .await
+        .unwrap_or_else(|missing| panic!("{missing}"));
+    let account = server.account();
+    let stream = greeted(&account).await;
+    assert!(!server.process().children().is_empty());
+    server.kill();
+    assert_ends(stream).await;
+    TcpStream::connect(("127.0.0.1", account.port))
+        .await
+        .expect_err("nobody listens");
+
+    fs::write(account.home.join("kept"), "kept").expect("written");
+    server.restart().await;
+    let here = tempfile::tempdir().expect("made");
+    let get = format!("get {}/kept\n", account.dir.as_deref().expect("given"));
+    // The same host key, the same user key.
+    let (well, text) = sftp(&account, here.path(), &[], &get).await;
+    assert!(well, "{text}\n{}", server.logs());
+    assert_eq!(fs::read(here.path().join("kept")).expect("there"), b"kept");
+}
+
+#[tokio::test]
+async fn rclone_starts_serves_is_killed_and_comes_back() {
+    for cache_mode in [CacheMode::Off, CacheMode::Writes] {
+        let mut server = Rclone::start_with(cache_mode)
+            .await
+            .unwrap_or_else(|missing| panic!("{missing}"));
+        let account = server.account();
+        let here = tempfile::tempdir().expect("made");
+        fs::write(here.path().join("data"), payload(1_000_000)).expect("written");
+        let (well, text) = sftp(&account, here.path(), &[], "put data\n").await;
+        assert!(well, "{text}\n{}", server.logs());
+        let back = "get data back\n";
+        let (well, text) = sftp(&account, here.path(), &[], back).await;
+        assert!(well, "{text}\n{}", server.logs());
+        assert!(fs::read(here.path().join("back")).expect("there") == payload(1_000_000));
+        if cache_mode == CacheMode::Off {
+            assert!(fs::read(account.home.join("data")).expect("there") == payload(1_000_000));
+        }
+
+        let stream = greeted(&account).await;
+        server.kill();
+        assert_ends(stream).await;
+        server.restart().await;
+        let (well, text) = sftp(&account, here.path(), &[], "put data again\n").await;
+        assert!(well, "{text}\n{}", server.logs());
+        let stream = greeted(&account).await;
+        drop(server);
+        assert_ends(stream).await;
+        assert!(!account.home.exists());
+    }
 }
 
 #[tokio::test]

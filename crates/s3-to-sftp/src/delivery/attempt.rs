@@ -12,6 +12,7 @@ use crate::link::Link;
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
 use crate::remote_path::TemporaryPath;
+use crate::rules::Rule;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
 use crate::ssh::Connection;
@@ -88,7 +89,7 @@ impl Progress {
         self.before = self.acknowledged;
         let phase = std::mem::replace(&mut self.phase, Phase::Writing);
         self.phase = match phase {
-            Phase::Renaming(verified) => Phase::RenamingAgain(Arc::new(verified.without_handles())),
+            Phase::Renaming(verified) => Phase::RenamingAgain(verified),
             phase => phase,
         };
     }
@@ -108,11 +109,9 @@ impl<R: Relay> Attempt<'_, R> {
         } = self;
         let settings = delivery.settings;
         let path = delivery.resolve(version)?;
-        let tag = delivery.tag(version, &path, &delivery.owner.to_string());
+        let tag = delivery.tag(version, &path, &self.owner());
         let name = path.temporary(&settings.temporary_name, &tag);
-        let aside = path
-            .temporary(&settings.temporary_name, &format!("{tag}.old"))
-            .full;
+        let aside = path.aside(&settings.temporary_name, &tag).full;
         let place = Place {
             dir: settings.dir.as_deref(),
             path: &path,
@@ -164,8 +163,8 @@ impl<R: Relay> Attempt<'_, R> {
                         "the connection broke; going on over another one"
                     );
                     progress.begin_again();
-                    link.cut().await;
-                    let connecting = link.connect(delivery.settings, delivery.s3, delivery.breaker);
+                    let connecting =
+                        link.reconnect(delivery.settings, delivery.s3, delivery.breaker);
                     timeout_at(delivery.deadline, connecting)
                         .await
                         .map_err(|_| Cause::Deadline)?
@@ -245,6 +244,14 @@ impl<R: Relay> Attempt<'_, R> {
             },
             hops: self.hop,
             seconds: 0.0,
+        }
+    }
+
+    /// Whose name the temporary has: this attempt's own, and not that of the one that handed it over.
+    pub(super) fn owner(&self) -> String {
+        match self.begun {
+            Some(begun) if !self.delivery.rules.hold(Rule::TakeOverByRename) => begun.owner.clone(),
+            _ => self.delivery.owner.to_string(),
         }
     }
 

@@ -23,6 +23,23 @@ impl<R: Relay> Attempt<'_, R> {
         link: &mut Link,
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
+        let written = self.write_direct(place, body, link, stage).await;
+        if let Err(stop) = &written
+            && !matches!(stop, Stop::Failed(Cause::Conflict(_)))
+        {
+            // Its handle would stay open, and what is on its way would still be written.
+            link.cut().await;
+        }
+        written
+    }
+
+    async fn write_direct(
+        &self,
+        place: &Place<'_>,
+        body: &mut Body,
+        link: &Link,
+        stage: &mut Stage,
+    ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
         let session = link.connection()?.sftp();
         let on_conflict = delivery.settings.on_conflict;

@@ -86,7 +86,13 @@ impl<R: Relay> Attempt<'_, R> {
             && self.delivery.settings.on_conflict != OnConflict::Replace
         {
             // Before the bytes: publishing asks once more.
-            refuse_if_taken(session, place).await?;
+            let refused = refuse_if_taken(session, place).await;
+            if let Err(Cause::Conflict(_)) = refused {
+                for left in &progress.left_before {
+                    remove_unopened(session, &left.full, self.delivery.end).await;
+                }
+            }
+            refused?;
         }
         let opened = match (&progress.phase, self.begun) {
             (Phase::Beginning, None) => Opened::make(session, place, &progress.left_before).await?,
@@ -134,20 +140,20 @@ impl<R: Relay> Attempt<'_, R> {
     /// Stops here: everything on its way is acknowledged, synced and closed, and the next invocation is told.
     async fn hand_over(&self, temporary: &mut Temporary<'_>, body: &mut Body) -> Stop {
         let delivery = self.delivery;
-        if delivery.rules.hold(Rule::HandOverDrained) {
-            let parking = async {
-                temporary.drain().await?;
-                let acknowledged = temporary.acknowledged().unwrap_or(0);
+        let parking = async {
+            temporary.drain().await?;
+            let acknowledged = temporary.acknowledged().unwrap_or(0);
+            if delivery.rules.hold(Rule::HandOverDurable) {
                 temporary.park().await?;
-                Ok::<_, Cause>(acknowledged)
-            };
-            match timeout_at(delivery.deadline, parking).await {
-                Ok(Ok(acknowledged)) => {
-                    body.rewind(acknowledged);
-                }
-                Ok(Err(cause)) => return cause.into(),
-                Err(_) => return Cause::Deadline.into(),
             }
+            Ok::<_, Cause>(acknowledged)
+        };
+        match timeout_at(delivery.deadline, parking).await {
+            Ok(Ok(acknowledged)) => {
+                body.rewind(acknowledged);
+            }
+            Ok(Err(cause)) => return cause.into(),
+            Err(_) => return Cause::Deadline.into(),
         }
         self.send(body, None).await
     }
@@ -172,8 +178,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
             .into();
         }
-        let owner = self.delivery.owner.to_string();
-        let hand_over = HandOver::begun(self.version, self.hop + 1, owner, from, readback);
+        let hand_over = HandOver::begun(self.version, self.hop + 1, self.owner(), from, readback);
         match self.delivery.send(&hand_over).await {
             Ok(()) => Stop::HandedOver { offset },
             Err(cause) => cause.into(),

@@ -11,6 +11,7 @@ use super::open::{is_missing, make_directories};
 use super::{Place, answered, write_failed};
 use crate::error::Cause;
 use crate::receipt::SizeCheck;
+use crate::rules::Rule;
 use crate::settings::OnConflict;
 use crate::transfer;
 
@@ -55,6 +56,9 @@ impl<'a> Direct<'a> {
                 return Err(Cause::Conflict(to.to_owned()));
             }
             flags = flags | OpenFlags::EXCL;
+        }
+        if !place.rules.hold(Rule::NeverTruncate) {
+            flags = flags | OpenFlags::TRUNC;
         }
         let open = || session.open(to, flags, place.attributes());
         let handle = match open().await {

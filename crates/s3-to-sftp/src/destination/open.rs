@@ -143,12 +143,8 @@ impl Opened {
         offset: u64,
     ) -> Result<Self, Cause> {
         let name = &place.name.full;
-        let renames: Vec<_> = if place.rules.hold(Rule::TakeOverByRename) {
-            let renames = from.iter().filter(|it| it.full != *name);
-            renames.map(|it| session.rename(&it.full, name)).collect()
-        } else {
-            Vec::new()
-        };
+        let renames = from.iter().filter(|it| it.full != *name);
+        let renames: Vec<_> = renames.map(|it| session.rename(&it.full, name)).collect();
         let opened = open_own(session, place);
         // Which of them it was does not matter: the OPEN behind them tells whether there is a file.
         ignore(renames).await;

@@ -41,7 +41,7 @@ impl Temporary<'_> {
         }
         match on_conflict {
             OnConflict::Replace => self.replace(verified, look).await,
-            OnConflict::Skip | OnConflict::Fail => self.publish_new(verified, look).await,
+            OnConflict::Skip | OnConflict::Fail => self.publish_new(look).await,
         }
     }
 
@@ -54,7 +54,7 @@ impl Temporary<'_> {
         if self.session.has_posix_rename() {
             look.confirm().await?;
             let renamed = self.session.posix_rename(from, to);
-            match self.with_directory(verified, renamed).await {
+            match self.with_directory(renamed).await {
                 (Ok(()), is_synced) => {
                     let how = Published::PosixRename;
                     return Ok(Done { how, is_synced });
@@ -65,7 +65,7 @@ impl Temporary<'_> {
         }
         look.confirm().await?;
         let renamed = self.session.rename(from, to);
-        let refused = match self.with_directory(verified, renamed).await {
+        let refused = match self.with_directory(renamed).await {
             (Ok(()), is_synced) => {
                 remove_old_file(self.session, self.place).await;
                 let how = Published::Rename;
@@ -83,7 +83,7 @@ impl Temporary<'_> {
             Some(_) if !was_seen => Err(Cause::Overtaken(to.to_owned())),
             Some(_) if may_try_otherwise(&refused) => {
                 look.confirm().await?;
-                self.move_aside(verified, look).await
+                self.move_aside(look).await
             }
             _ => Err(rename_failed(from, to, refused)),
         }
@@ -91,11 +91,7 @@ impl Temporary<'_> {
 
     /// By a plain RENAME only, which fails where something is; and, since some servers' does not, directly
     /// behind a look at the name.
-    async fn publish_new(
-        &mut self,
-        verified: &Verified,
-        look: &mut impl LastLook,
-    ) -> Result<Done, Cause> {
+    async fn publish_new(&mut self, look: &mut impl LastLook) -> Result<Done, Cause> {
         let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
         look.confirm().await?;
         let holds = self.place.rules.hold(Rule::ConflictNeverReplaces);
@@ -107,7 +103,7 @@ impl Temporary<'_> {
         } else {
             self.session.posix_rename(from, to)
         };
-        match self.with_directory(verified, renamed).await {
+        match self.with_directory(renamed).await {
             (Ok(()), is_synced) => {
                 let how = Published::Rename;
                 Ok(Done { how, is_synced })
@@ -125,15 +121,11 @@ impl Temporary<'_> {
 
     /// Moves the old file aside, renames, and removes the old one. Where that fails, or is given up
     /// half way, the old file is moved back.
-    async fn move_aside(
-        &mut self,
-        verified: &Verified,
-        look: &mut impl LastLook,
-    ) -> Result<Done, Cause> {
+    async fn move_aside(&mut self, look: &mut impl LastLook) -> Result<Done, Cause> {
         let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
         let aside = self.place.aside;
         if !self.place.rules.hold(Rule::MoveAsideNotRemove) {
-            _ = self.session.remove(to).await;
+            return self.remove_and_rename(look).await;
         }
         self.is_old_file_aside = true;
         let mut moved = self.session.rename(to, aside).await;
@@ -156,7 +148,7 @@ impl Temporary<'_> {
         }
         look.confirm().await?;
         let renamed = self.session.rename(from, to);
-        let (renamed, is_synced) = self.with_directory(verified, renamed).await;
+        let (renamed, is_synced) = self.with_directory(renamed).await;
         renamed.map_err(|error| rename_failed(from, to, error))?;
         self.is_old_file_aside = false;
         remove_old_file(self.session, self.place).await;
@@ -164,18 +156,34 @@ impl Temporary<'_> {
         Ok(Done { how, is_synced })
     }
 
+    /// What [`Rule::MoveAsideNotRemove`] forbids.
+    async fn remove_and_rename(&mut self, look: &mut impl LastLook) -> Result<Done, Cause> {
+        let (from, to) = (self.place.name.full.as_str(), self.place.path.full());
+        _ = self.session.remove(to).await;
+        look.confirm().await?;
+        let renamed = self.session.rename(from, to).await;
+        renamed.map_err(|error| rename_failed(from, to, error))?;
+        Ok(Done {
+            how: Published::MovedAside,
+            is_synced: false,
+        })
+    }
+
     /// A rename, and in its flight the FSYNC of its directory: without, a power cut may undo the name of a
-    /// file whose source is deleted. The handle stays open for another try.
-    async fn with_directory(
-        &self,
-        verified: &Verified,
-        renamed: Reply<()>,
-    ) -> (sftp::Result<()>, bool) {
-        let directory = verified.directory.as_ref();
-        let synced = directory.map(|handle| self.session.fsync(handle));
+    /// file whose source is deleted.
+    async fn with_directory(&mut self, renamed: Reply<()>) -> (sftp::Result<()>, bool) {
+        let directory = self.directory.take();
+        let synced = directory
+            .as_ref()
+            .map(|handle| (self.session.fsync(handle), self.session.close(handle)));
         let renamed = renamed.await;
         let is_synced = match synced {
-            Some(reply) => reply.await.is_ok(),
+            Some((fsync, close)) => {
+                let is_synced = fsync.await.is_ok();
+                // Nothing was written by this handle.
+                _ = close.await;
+                is_synced
+            }
             None => false,
         };
         (renamed, is_synced)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sftp::{Attributes, Handle, OpenFlags, StatusCode};
+use sftp::{Attributes, OpenFlags, StatusCode};
 use tokio::time::sleep;
 
 use super::{Temporary, answered};
@@ -29,18 +29,6 @@ pub(crate) struct Verified {
     pub(super) final_file: Option<Attributes>,
     /// Whether the server does tell.
     pub(super) is_final_told: bool,
-    /// The final name's directory, to make the rename durable; where the server opens one.
-    pub(super) directory: Option<Handle>,
-}
-
-impl Verified {
-    /// The connection is gone, and its handles with it.
-    pub(crate) fn without_handles(&self) -> Self {
-        Self {
-            directory: None,
-            ..self.clone()
-        }
-    }
 }
 
 impl Temporary<'_> {
@@ -60,6 +48,7 @@ impl Temporary<'_> {
         });
         let fsync = session.has_fsync().then(|| session.fsync(handle));
         let fstat = session.fstat(handle);
+        let before = session.stat(name);
         let close = session.close(handle);
         let stat = session.stat(name);
         let final_stat = session.stat(self.place.path.full());
@@ -77,13 +66,12 @@ impl Temporary<'_> {
             Some(reply) => reply.await,
             None => Ok(()),
         };
-        let (fstat, close) = (fstat.await, close.await);
+        let (fstat, before, close) = (fstat.await, before.await, close.await);
         let (stat, final_stat) = (stat.await, final_stat.await);
-        let directory = match directory {
+        if let Some(reply) = directory {
             // Only OpenSSH and its like open a directory for this; ProFTPD and AsyncSSH refuse.
-            Some(reply) => reply.await.ok(),
-            None => None,
-        };
+            self.directory = reply.await.ok();
+        }
         if let Err(error) = mode {
             tracing::warn!(name, %error, "the server does not set SSH_FILE_MODE");
         }
@@ -97,8 +85,15 @@ impl Temporary<'_> {
                 let told = stat.size.or(fstat.and_then(|it| it.size));
                 (self.compare(told, expected).await?, Some(stat))
             }
+            // Gone before the CLOSE: a later attempt of the chain has it now, or somebody removed it.
+            // Gone by the CLOSE: this server takes files as soon as they are closed.
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
-                return Err(Cause::TemporaryGone(name.to_owned()));
+                return Err(match before {
+                    Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
+                        Cause::TemporaryLost(name.to_owned())
+                    }
+                    _ => Cause::TemporaryGone(name.to_owned()),
+                });
             }
             Err(error) if error.status().is_some() => {
                 let told = fstat.and_then(|it| it.size);
@@ -116,7 +111,6 @@ impl Temporary<'_> {
             temporary,
             final_file: answered(final_stat)?,
             is_final_told,
-            directory,
         })
     }
 

@@ -312,6 +312,8 @@ mod tests {
                 let bytes = vec![1; usize::try_from(real).expect("small")];
                 let state = of(algorithm, &bytes).state();
                 prop_assert!(Digest::resume(algorithm, &state, other).is_none());
+                // As many in the last block.
+                prop_assert!(Digest::resume(algorithm, &state, real + 64).is_none());
             }
         }
     }

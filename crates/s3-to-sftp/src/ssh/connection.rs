@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
-use super::error::{ConnectError, ssh};
+use super::error::{ConnectError, KEY_EXCHANGE, ssh};
 use super::host_key::{HostKeys, fingerprint};
 use super::login::{Credentials, log_in};
 use super::stream::{Cut, cuttable};
@@ -80,7 +80,7 @@ impl Connection {
             }
             () = sleep(target.connect_timeout + target.stall_timeout) => {
                 let after = target.stall_timeout;
-                return Err(ConnectError::Silent { address, step: "the key exchange", after });
+                return Err(ConnectError::Silent { address, step: KEY_EXCHANGE, after });
             }
         };
         let silent = |step| {
@@ -335,7 +335,7 @@ impl HandshakeError {
     fn at(self, address: SocketAddr) -> ConnectError {
         match self {
             Self::HostKey(error) => *error,
-            Self::Ssh(source) => ssh(address, "the key exchange", source),
+            Self::Ssh(source) => ssh(address, KEY_EXCHANGE, source),
         }
     }
 }

@@ -83,6 +83,9 @@ pub enum ConnectError {
     },
 }
 
+/// The step before any credential is offered.
+pub(crate) const KEY_EXCHANGE: &str = "the key exchange";
+
 /// The connection broke during `step`.
 pub(super) fn ssh(address: SocketAddr, step: &'static str, source: russh::Error) -> ConnectError {
     ConnectError::Ssh {

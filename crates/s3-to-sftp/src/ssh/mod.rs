@@ -20,5 +20,6 @@ mod stream;
 
 pub use connection::{Connection, Target};
 pub use error::ConnectError;
+pub(crate) use error::KEY_EXCHANGE;
 pub use login::Credentials;
 pub use private_key::PrivateKey;

@@ -41,3 +41,13 @@ fn every_unencrypted_private_key_of_ssh_keygen_is_read() {
         }
     }
 }
+
+/// The file and its name: OpenSSH opens a directory for FSYNC.
+#[tokio::test]
+async fn a_delivery_to_openssh_survives_a_power_cut() {
+    let world = world().await;
+    world.put("a/f", "content");
+    let outcome = world.deliver("a/f").await;
+    let receipt = crate::promises::links::delivered(outcome);
+    assert_eq!(receipt.durable, s3_to_sftp::receipt::Durable::FileAndName);
+}

@@ -1,176 +1,185 @@
-//! What happens at one request.
+//! What can happen at a request, and where it can.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use testkit::sftp::{Operation, Request as SftpRequest, flags};
 
-use s3_to_sftp::invocation::Deliverer;
-use testkit::s3::{Action as S3Action, Request, Store};
-use testkit::sftp::{Action, Operation, Request as SftpRequest};
+use crate::manner::Left;
 
-use crate::invariants::Ending;
-use crate::world::{BUCKET, Bucket, Once, Round, deliver, first_content, second_content};
+/// Who delivers besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// The same event, in another environment.
+    Twin,
+    /// The same message, received once more while the first attempt is alive.
+    Retry,
+    /// A user has put other content; its event comes first.
+    Newer,
+}
+
+/// When the request that is held is carried out and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Both behind the other delivery.
+    Before,
+    /// Done at once, and answered behind it.
+    Answer,
+    /// Behind it, with what the client has sent since; none of it is answered, and the connection is cut.
+    Frozen,
+}
+
+/// What becomes of a delivery that is held while another one is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    GoesOn,
+    Dies,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The connection to the server is cut before a request is carried out.
-    LinkCutBefore,
+    CutBefore,
     /// It is cut after the request was carried out, and before its answer.
-    LinkCutAfter,
-    /// The same event arrives in another environment, which delivers it whole.
-    Twin,
-    /// A user puts other content under the key.
+    CutAfter,
+    /// The same, and the environment dies.
+    KilledBefore,
+    KilledAfter,
+    /// A request is refused with FAILURE, once.
+    Refused,
+    /// Another environment delivers as a whole while the request is held.
+    Whole(Actor, Held),
+    /// Another environment comes as far as this operation, and goes on when the first attempt is over.
+    Beside(Actor, Operation, After),
+    /// A user puts other content.
     OtherContent,
-    /// The same, and another environment delivers it whole at once.
-    NewerDelivered,
-    /// A user puts the same content again.
+    /// The partner takes the file, and a user puts the same content again.
     SameContent,
     /// A user deletes the object.
     Deleted,
     /// S3 carries a request out and its answer is lost; the SDK repeats it.
     S3AnswerLost,
+    /// A byte of a body arrives wrong.
+    Corrupted,
+    /// The invocation's time is over, and the rest is handed over.
+    HandOver,
+    /// The server goes down, and loses what was not synced.
+    Reboot(Left),
+    /// The partner's cleaner removes temporaries; with or without a cut before the request.
+    Cleaned,
+    CleanedAndCut,
+    /// The last write is acknowledged and not stored.
+    LastWriteLost,
+    /// A write is acknowledged and not stored, and the CLOSE tells.
+    ToldAtClose,
+    /// The request takes longer than 2 s, and a newer version is delivered meanwhile.
+    SlowAndNewer,
+    /// Somebody else's file appears under the final name.
+    ForeignFinal,
 }
 
 impl Event {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::LinkCutBefore,
-        Self::LinkCutAfter,
-        Self::Twin,
+    /// Those that may happen anywhere.
+    pub(crate) const ALL: [Self; 25] = [
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::KilledBefore,
+        Self::KilledAfter,
+        Self::Refused,
+        Self::Whole(Actor::Twin, Held::Before),
+        Self::Whole(Actor::Twin, Held::Answer),
+        Self::Whole(Actor::Twin, Held::Frozen),
+        Self::Whole(Actor::Retry, Held::Before),
+        Self::Whole(Actor::Retry, Held::Answer),
+        Self::Whole(Actor::Retry, Held::Frozen),
+        Self::Whole(Actor::Newer, Held::Before),
+        Self::Beside(Actor::Twin, Operation::Write, After::GoesOn),
+        Self::Beside(Actor::Twin, Operation::Close, After::Dies),
+        Self::Beside(Actor::Retry, Operation::Write, After::GoesOn),
+        Self::Beside(Actor::Retry, Operation::Close, After::GoesOn),
         Self::OtherContent,
-        Self::NewerDelivered,
         Self::SameContent,
         Self::Deleted,
         Self::S3AnswerLost,
+        Self::Corrupted,
+        Self::HandOver,
+        Self::Reboot(Left::Shorter),
+        Self::Cleaned,
+        Self::CleanedAndCut,
     ];
 
-    /// Whether it can happen at requests to the server, or to S3, or to both.
-    fn sides(self) -> (bool, bool) {
+    /// Whether a request to the server is one that it can happen at.
+    pub(crate) fn is_for_sftp(self, request: &SftpRequest, size: usize, has_fsync: bool) -> bool {
+        let operation = request.operation;
         match self {
-            Self::LinkCutBefore | Self::LinkCutAfter => (true, false),
-            Self::S3AnswerLost => (false, true),
-            _ => (true, true),
+            Self::S3AnswerLost | Self::Corrupted => false,
+            // A server that refuses these is another one.
+            Self::Refused => !matches!(operation, Operation::Init | Operation::Limits),
+            Self::HandOver => matches!(operation, Operation::Open | Operation::Write),
+            Self::Reboot(_) => has_fsync,
+            Self::LastWriteLost => {
+                operation == Operation::Write
+                    && usize::try_from(request.offset).is_ok_and(|it| it + request.len >= size)
+            }
+            Self::ToldAtClose => operation == Operation::Write && request.offset > 0,
+            Self::SlowAndNewer => operation == Operation::Close,
+            _ => true,
         }
     }
 
-    pub(crate) fn cuts_the_link(self) -> bool {
-        matches!(self, Self::LinkCutBefore | Self::LinkCutAfter)
+    /// The same of S3.
+    pub(crate) fn is_for_s3(self, operation: &str) -> bool {
+        match self {
+            Self::S3AnswerLost
+            | Self::KilledBefore
+            | Self::KilledAfter
+            | Self::Whole(_, Held::Before)
+            | Self::OtherContent
+            | Self::Deleted => true,
+            // Between the look and the DELETE a put is lost where its ETag is the same, or the store asks for
+            // none: that is not promised, and cannot be.
+            Self::SameContent => operation != "DeleteObject",
+            Self::Corrupted => operation == "GetObject",
+            _ => false,
+        }
     }
 
-    pub(crate) fn ending(self) -> Ending {
-        match self {
-            Self::OtherContent | Self::NewerDelivered => Ending::SecondDelivered,
-            Self::Deleted => Ending::MayBeWithdrawn,
-            _ => Ending::Delivered,
-        }
+    /// Whether somebody writes to the bucket.
+    pub(crate) fn puts(self) -> bool {
+        matches!(
+            self,
+            Self::OtherContent
+                | Self::SameContent
+                | Self::Whole(Actor::Newer, _)
+                | Self::Beside(Actor::Newer, ..)
+                | Self::SlowAndNewer
+        )
+    }
+
+    /// Whether another environment delivers what is there now.
+    pub(crate) fn delivers(self) -> bool {
+        matches!(self, Self::Whole(..) | Self::Beside(..))
+    }
+
+    /// Whether the connection ends at it, and with it whatever had to be cleaned up by it.
+    pub(crate) fn cuts(self) -> bool {
+        matches!(
+            self,
+            Self::CutBefore
+                | Self::CutAfter
+                | Self::KilledBefore
+                | Self::KilledAfter
+                | Self::Refused
+                | Self::Whole(_, Held::Frozen)
+                | Self::Reboot(_)
+                | Self::CleanedAndCut
+        )
     }
 }
 
-/// One event at the `at`th request of those that it can happen at.
-pub(crate) struct Plan {
-    event: Event,
-    at: usize,
-    seen: AtomicUsize,
-    happened: Once,
-    key: String,
-    store: Store,
-    environment: Arc<Deliverer>,
-    ignores_if_match: bool,
-}
-
-impl Plan {
-    pub(crate) fn new(round: &Round<'_>, event: Event, at: usize) -> Self {
-        Self {
-            event,
-            at,
-            seen: AtomicUsize::new(0),
-            happened: Once::default(),
-            key: round.key.clone(),
-            store: round.world.s3.store(),
-            environment: round.world.other_environment(),
-            ignores_if_match: round.world.bucket == Bucket::IgnoresIfMatch,
-        }
-    }
-
-    /// Whether it has happened.
-    pub(crate) fn is_over(&self) -> bool {
-        self.happened.is_taken()
-    }
-
-    pub(crate) fn at_sftp(&self, request: &SftpRequest) -> Option<Action> {
-        // The last look is sent when the last write is acknowledged. A version whose whole life fits
-        // between it and the rename is what is left unpromised.
-        let before_the_look = matches!(
-            request.operation,
-            Operation::Init | Operation::Limits | Operation::Open | Operation::Write
-        );
-        let unpromised = self.event == Event::NewerDelivered && !before_the_look;
-        if !self.event.sides().0 || unpromised || !self.is_now() {
-            return None;
-        }
-        match self.event {
-            Event::LinkCutBefore => Some(Action::Disconnect),
-            Event::LinkCutAfter => Some(Action::DisconnectAfter),
-            Event::Twin | Event::NewerDelivered => {
-                self.user_acts();
-                Some(Action::Wait(Box::pin(self.other_delivery())))
-            }
-            _ => {
-                self.user_acts();
-                None
-            }
-        }
-    }
-
-    pub(crate) fn at_s3(&self, request: &Request) -> S3Action {
-        // Between the look and a DELETE that knows no condition a put is lost: that is not promised
-        // for such stores, and cannot be.
-        let unguarded = self.ignores_if_match && request.operation == "DeleteObject";
-        let writes = matches!(
-            self.event,
-            Event::OtherContent | Event::NewerDelivered | Event::SameContent
-        );
-        if !self.event.sides().1 || (unguarded && writes) || !self.is_now() {
-            return S3Action::Pass;
-        }
-        match self.event {
-            Event::S3AnswerLost => S3Action::LoseAnswer,
-            Event::Twin | Event::NewerDelivered => {
-                self.user_acts();
-                S3Action::hold(self.other_delivery())
-            }
-            _ => {
-                self.user_acts();
-                S3Action::Pass
-            }
-        }
-    }
-
-    fn is_now(&self) -> bool {
-        !self.is_over()
-            && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at
-            && self.happened.take()
-    }
-
-    fn other_delivery(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (environment, key) = (Arc::clone(&self.environment), self.key.clone());
-        async move {
-            _ = deliver(&environment, &key, "other").await;
-        }
-    }
-
-    fn user_acts(&self) {
-        let (store, key) = (&self.store, self.key.as_str());
-        match self.event {
-            Event::OtherContent | Event::NewerDelivered => {
-                store.put(BUCKET, key, second_content());
-            }
-            Event::SameContent => {
-                store.put(BUCKET, key, first_content());
-                // S3's clock has seconds, and the test is faster than that.
-                let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
-                store.set_last_modified(BUCKET, key, later);
-            }
-            Event::Deleted => store.delete(BUCKET, key),
-            _ => {}
-        }
+/// Whether the last look comes later than this request: it is sent when the last write is acknowledged. A
+/// version whose whole life fits between it and the rename is what is left unpromised.
+pub(crate) fn is_before_the_look(request: &SftpRequest) -> bool {
+    match request.operation {
+        Operation::Init | Operation::Limits | Operation::Write => true,
+        Operation::Open => request.flags & flags::WRITE != 0,
+        _ => false,
     }
 }

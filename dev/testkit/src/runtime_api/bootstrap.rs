@@ -109,4 +109,9 @@ impl Bootstrap {
     pub fn kill(&self) {
         self.process.kill();
     }
+
+    /// The process: to freeze and thaw it, and to see what it started.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
 }

@@ -2,7 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use crc_fast::CrcAlgorithm;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+
+use crate::payload::{PERIOD, ramp_at};
 
 /// What a checksum is computed with; the five that the Rust SDK knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +86,70 @@ pub struct Checksum {
     pub coverage: Coverage,
     /// As S3 answers it to HEAD: Base64, and `-N` behind a composite one.
     pub value: String,
+}
+
+/// A CRC, and of how many bytes. Those of two neighbours make that of both, whatever lies in them.
+#[derive(Clone, Copy)]
+pub(super) struct Crc {
+    kind: CrcAlgorithm,
+    value: u64,
+    size: u64,
+}
+
+impl Crc {
+    /// None where the algorithm is no CRC.
+    pub(super) fn kind(algorithm: Algorithm) -> Option<CrcAlgorithm> {
+        match algorithm {
+            Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Algorithm::Sha1 | Algorithm::Sha256 => None,
+        }
+    }
+
+    pub(super) fn of(kind: CrcAlgorithm, data: &[u8]) -> Self {
+        Self {
+            kind,
+            value: crc_fast::checksum(kind, data),
+            size: data.len() as u64,
+        }
+    }
+
+    /// Of `size` bytes of the ramp from `offset` on, put together from that of one period: no size takes time.
+    pub(super) fn of_ramp(kind: CrcAlgorithm, offset: u64, size: u64) -> Self {
+        let piece = |size: u64| {
+            let size = usize::try_from(size).expect("less than a period");
+            Self::of(kind, &ramp_at(offset, size))
+        };
+        // Whole periods from `offset` on are all alike, wherever in the ramp they begin.
+        let mut periods = size / PERIOD as u64;
+        let mut doubled = piece(PERIOD as u64);
+        let mut whole = piece(0);
+        while periods > 0 {
+            if periods % 2 == 1 {
+                whole = whole.then(doubled);
+            }
+            doubled = doubled.then(doubled);
+            periods /= 2;
+        }
+        whole.then(piece(size % PERIOD as u64))
+    }
+
+    pub(super) fn then(self, next: Self) -> Self {
+        Self {
+            kind: self.kind,
+            value: crc_fast::checksum_combine(self.kind, self.value, next.value, next.size),
+            size: self.size + next.size,
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let bytes = self.value.to_be_bytes();
+        match self.kind {
+            CrcAlgorithm::Crc64Nvme => bytes.to_vec(),
+            _ => bytes[4..].to_vec(),
+        }
+    }
 }
 
 pub(super) enum Hasher {
@@ -181,3 +248,26 @@ macro_rules! sent_checksum {
     };
 }
 pub(super) use sent_checksum;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crc_that_was_put_together_is_that_of_the_bytes() {
+        for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+            let kind = Crc::kind(algorithm).expect("a CRC");
+            for offset in [0, 1, 250, 251, (1 << 40) + 5] {
+                for size in [0, 1, 250, 251, 252, 251 * 7, 1_000_003] {
+                    let mut hasher = Hasher::new(algorithm);
+                    hasher.update(&ramp_at(offset, size));
+                    assert_eq!(
+                        Crc::of_ramp(kind, offset, size as u64).to_bytes(),
+                        hasher.finish(),
+                        "{algorithm:?} of {size} from {offset}"
+                    );
+                }
+            }
+        }
+    }
+}

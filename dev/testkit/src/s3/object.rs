@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
 use futures_util::Stream;
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 
-use super::checksum::{Algorithm, Checksum, Coverage, Hasher, base64, hex, md5};
+use super::checksum::{Algorithm, Checksum, Coverage, Crc, Hasher, base64, hex, md5};
 use crate::payload::ramp_at;
 
 /// Bodies go out in chunks of this size: large enough for speed, small enough for a hook in the middle.
@@ -49,6 +50,13 @@ impl Piece {
         match self {
             Self::Stored(bytes) => bytes.clone(),
             Self::Ramp { offset, size } => ramp_at(*offset, index(*size)),
+        }
+    }
+
+    fn crc(&self, kind: CrcAlgorithm) -> Crc {
+        match self {
+            Self::Stored(bytes) => Crc::of(kind, bytes),
+            Self::Ramp { offset, size } => Crc::of_ramp(kind, *offset, *size),
         }
     }
 
@@ -106,12 +114,25 @@ impl Content {
         }
     }
 
+    /// The checksum of all bytes, as S3 spells it.
     pub(super) fn checksum(&self, algorithm: Algorithm) -> String {
+        base64(&self.digest(algorithm))
+    }
+
+    fn digest(&self, algorithm: Algorithm) -> Vec<u8> {
+        if let Some(kind) = Crc::kind(algorithm) {
+            let none = Crc::of(kind, b"");
+            return self
+                .pieces
+                .iter()
+                .fold(none, |crc, piece| crc.then(piece.crc(kind)))
+                .to_bytes();
+        }
         let mut hasher = Hasher::new(algorithm);
         for chunk in self.clone() {
             hasher.update(&chunk);
         }
-        base64(&hasher.finish())
+        hasher.finish()
     }
 }
 
@@ -197,34 +218,30 @@ impl Object {
     /// What a multipart upload makes: the ETag is the MD5 of the MD5s, with the number of parts behind it.
     pub(super) fn multipart(pieces: Vec<Piece>, algorithm: Algorithm, coverage: Coverage) -> Self {
         let count = pieces.len();
-        let digests: Vec<u8> = pieces.iter().flat_map(Piece::digest).collect();
-        let etag = format!("{}-{count}", hex(&md5(&digests)));
-        let mut all = Hasher::new(algorithm);
+        let md5s: Vec<u8> = pieces.iter().flat_map(Piece::digest).collect();
+        let etag = format!("{}-{count}", hex(&md5(&md5s)));
+        let mut digests = Hasher::new(algorithm);
         let mut parts = Vec::with_capacity(count);
         for piece in &pieces {
+            let checksum = (coverage == Coverage::Composite).then(|| {
+                let digest = Content::new(vec![piece.clone()]).digest(algorithm);
+                digests.update(&digest);
+                base64(&digest)
+            });
             let size = piece.size();
-            let checksum = match coverage {
-                Coverage::FullObject => {
-                    Content::new(vec![piece.clone()]).for_each(|chunk| all.update(&chunk));
-                    None
-                }
-                Coverage::Composite => {
-                    let mut hasher = Hasher::new(algorithm);
-                    Content::new(vec![piece.clone()]).for_each(|chunk| hasher.update(&chunk));
-                    let digest = hasher.finish();
-                    all.update(&digest);
-                    Some(base64(&digest))
-                }
-            };
             parts.push(Part { size, checksum });
         }
-        let mut value = base64(&all.finish());
+        let content = Content::new(pieces);
+        let mut value = match coverage {
+            Coverage::FullObject => content.checksum(algorithm),
+            Coverage::Composite => base64(&digests.finish()),
+        };
         if coverage == Coverage::Composite {
             value = format!("{value}-{count}");
         }
         Self {
             etag,
-            content: Content::new(pieces),
+            content,
             parts,
             checksum: Some(Checksum {
                 algorithm,
@@ -238,11 +255,10 @@ impl Object {
     }
 
     /// What CopyObject makes of it: one piece of its own, whatever it was uploaded as.
-    pub(super) fn copied(&self) -> Self {
-        let algorithm = self
-            .checksum
-            .as_ref()
-            .map_or(Algorithm::Crc64Nvme, |checksum| checksum.algorithm);
+    /// `named` is the checksum that the request asks for; otherwise the source's goes on.
+    pub(super) fn copied(&self, named: Option<Algorithm>) -> Self {
+        let kept = self.checksum.as_ref().map(|checksum| checksum.algorithm);
+        let algorithm = named.or(kept).unwrap_or(Algorithm::Crc64Nvme);
         let content = self.content.clone();
         let whole = Checksum {
             algorithm,

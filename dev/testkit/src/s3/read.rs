@@ -126,10 +126,13 @@ pub(super) fn head_object(
 }
 
 fn answer(store: &Store, question: &Question<'_>) -> S3Result<Answer> {
-    let found = store
-        .0
-        .lock()
-        .find(question.bucket, question.key, question.version_id)?;
+    let (found, part_number) = {
+        let state = store.0.lock();
+        (
+            state.find(question.bucket, question.key, question.version_id)?,
+            question.part_number.filter(|_| !state.ignores_part_numbers),
+        )
+    };
     let object = &*found.object;
     if question
         .if_match
@@ -144,7 +147,7 @@ fn answer(store: &Store, question: &Question<'_>) -> S3Result<Answer> {
         return Err(s3_error!(NotModified));
     }
     let size = object.content.size();
-    let range = match (question.part_number, question.range) {
+    let range = match (part_number, question.range) {
         (Some(_), Some(_)) => {
             return Err(s3_error!(
                 InvalidRequest,
@@ -156,12 +159,11 @@ fn answer(store: &Store, question: &Question<'_>) -> S3Result<Answer> {
         (None, None) => None,
     };
     let checksum = if question.wants_checksum {
-        checksum_of(object, range.as_ref(), question.part_number)
+        checksum_of(object, range.as_ref(), part_number)
     } else {
         None
     };
-    let parts_count = question
-        .part_number
+    let parts_count = part_number
         .filter(|_| !object.parts.is_empty())
         .map(|_| count(object.parts.len()));
     // An empty object has no first byte to name: part 1 of it is answered with 200.

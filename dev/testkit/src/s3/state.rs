@@ -16,6 +16,8 @@ pub(super) struct State {
     pub(super) buckets: BTreeMap<String, Bucket>,
     pub(super) uploads: HashMap<String, Upload>,
     pub(super) ignores_if_match_on_delete: bool,
+    pub(super) ignores_if_none_match_on_copy: bool,
+    pub(super) ignores_part_numbers: bool,
 }
 
 #[derive(Default)]

@@ -58,11 +58,20 @@ impl Store {
     /// Stores `size` bytes of [`crate::payload::ramp`], computed while they are sent: gigabytes cost nothing.
     /// Their ETag is opaque, not an MD5.
     pub fn put_generated(&self, bucket: &str, key: &str, size: u64) -> StoredVersion {
-        self.insert(
-            bucket,
-            key,
-            Object::single(Piece::Ramp { offset: 0, size }, Algorithm::Crc64Nvme),
-        )
+        self.put_generated_from(bucket, key, 0, size)
+    }
+
+    /// [`put_generated`](Self::put_generated) of `size` bytes from `offset` of the ramp on: other bytes of the same size,
+    /// and another ETag, for a version that replaces one.
+    pub fn put_generated_from(
+        &self,
+        bucket: &str,
+        key: &str,
+        offset: u64,
+        size: u64,
+    ) -> StoredVersion {
+        let piece = Piece::Ramp { offset, size };
+        self.insert(bucket, key, Object::single(piece, Algorithm::Crc64Nvme))
     }
 
     /// Stores an object as a multipart upload that names no checksum does: CRC64NVME over the full object.
@@ -190,6 +199,17 @@ impl Store {
     /// Lets this store delete whatever `If-Match` says, as stores do that do not know the header on DELETE.
     pub fn ignore_if_match_on_delete(&self) {
         self.0.lock().ignores_if_match_on_delete = true;
+    }
+
+    /// Lets this store copy over what is there whatever `If-None-Match` says, as stores do that do not know the
+    /// header on COPY.
+    pub fn ignore_if_none_match_on_copy(&self) {
+        self.0.lock().ignores_if_none_match_on_copy = true;
+    }
+
+    /// Lets this store answer the whole object to GET and HEAD of a part, as stores do that do not know `partNumber`.
+    pub fn ignore_part_numbers(&self) {
+        self.0.lock().ignores_part_numbers = true;
     }
 
     fn insert(&self, bucket: &str, key: &str, object: Object) -> StoredVersion {

@@ -73,7 +73,10 @@ pub(super) fn copy_object(
     store: &Store,
     req: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
-    let when = destination_condition(&req.headers)?;
+    let mut when = destination_condition(&req.headers)?;
+    if store.0.lock().ignores_if_none_match_on_copy {
+        when.if_none_match = None;
+    }
     let input = req.input;
     let CopySource::Bucket {
         bucket,
@@ -106,7 +109,13 @@ pub(super) fn copy_object(
             "The specified copy source is larger than the maximum allowable size for a copy source";
         return Err(s3_error!(InvalidRequest, "{message}: {LARGEST_COPY}"));
     }
-    let mut object = source.object.copied();
+    let named = algorithm(
+        input
+            .checksum_algorithm
+            .as_ref()
+            .map(|algorithm| algorithm.as_str()),
+    )?;
+    let mut object = source.object.copied(named);
     if input
         .metadata_directive
         .as_ref()

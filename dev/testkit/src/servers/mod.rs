@@ -9,19 +9,24 @@
 //! | module | what it starts |
 //! |---|---|
 //! | [`sshd`] | OpenSSH's server |
+//! | [`rclone`] | rclone's `serve sftp`: Go's server |
 //! | [`pipes`] | OpenSSH's `sftp-server` without SSH, on its standard input and output |
 //! | [`ministack`] | MiniStack, an emulator of AWS |
 //! | [`process`] | any of them: its output, its end |
+//! | `keys` | the keys of one run |
 //! | `thread` | not these: where the servers in this process run |
 
+mod keys;
 pub mod ministack;
 pub mod pipes;
 pub mod process;
+pub mod rclone;
 pub mod sshd;
 pub(crate) mod thread;
 
 pub use ministack::MiniStack;
 pub use pipes::SftpServerProcess;
+pub use rclone::Rclone;
 pub use sshd::Sshd;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -137,9 +137,29 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Ends it and everything that it started, at once.
+    /// Ends it and everything that it started, at once (SIGKILL).
     pub fn kill(&self) {
         self.inner.kill();
+    }
+
+    /// Stops it in the midst of whatever it does (SIGSTOP), until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// The process ids of what it started, and of what those started.
+    pub fn children(&self) -> Vec<u32> {
+        // Held, so that the number cannot belong to somebody else.
+        let mut child = lock(&self.inner.child);
+        match child.try_wait() {
+            Ok(None) => descendants(self.inner.pid),
+            _ => Vec::new(),
+        }
     }
 
     pub(crate) fn watch(&self) -> Watch {
@@ -170,11 +190,8 @@ impl Process {
     fn signal(&self, signal: Signal) {
         // Held, so that the number cannot belong to somebody else.
         let mut child = lock(&self.inner.child);
-        if let (Ok(None), Some(pid)) = (
-            child.try_wait(),
-            i32::try_from(self.inner.pid).ok().and_then(Pid::from_raw),
-        ) {
-            kill_process(pid, signal).ok();
+        if let Ok(None) = child.try_wait() {
+            send(self.inner.pid, signal);
         }
     }
 }
@@ -193,16 +210,27 @@ impl fmt::Debug for Process {
 
 impl Inner {
     fn kill(&self) {
-        let children = descendants(self.pid);
         let mut child = lock(&self.child);
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        // All are stopped before the first is killed: whoever still ran could start somebody, whose parent nobody
+        // knows once it is dead.
+        send(self.pid, Signal::STOP);
+        let mut family = Vec::new();
+        loop {
+            let mut born = descendants(self.pid);
+            born.retain(|pid| !family.contains(pid));
+            if born.is_empty() {
+                break;
+            }
+            born.iter().for_each(|&pid| send(pid, Signal::STOP));
+            family.extend(born);
+        }
+        family.iter().for_each(|&pid| send(pid, Signal::KILL));
         // Errors: it has ended already.
         child.kill().ok();
         child.wait().ok();
-        for pid in children {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                kill_process(pid, Signal::KILL).ok();
-            }
-        }
     }
 
     fn status(&self) -> Option<ExitStatus> {
@@ -272,7 +300,14 @@ fn collect(inner: &Arc<Inner>, pipe: Option<impl Read + Send + 'static>) {
     });
 }
 
-/// Children, their children and so on: sshd's connections and an emulator's functions outlive their parent otherwise.
+/// A process that is gone gets nothing.
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        kill_process(pid, signal).ok();
+    }
+}
+
+/// Children, their children and so on, but for the dead: sshd's connections and an emulator's functions outlive their parent otherwise.
 /// None where there is no `/proc`: there they end when their connections do.
 fn descendants(of: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
@@ -282,14 +317,10 @@ fn descendants(of: u32) -> Vec<u32> {
             let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             // The name is in parentheses and may hold anything; state and parent follow the last one.
-            let parent = stat
-                .rsplit_once(')')?
-                .1
-                .split_whitespace()
-                .nth(1)?
-                .parse()
-                .ok()?;
-            Some((pid, parent))
+            let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+            let is_dead = fields.next()? == "Z";
+            let parent = fields.next()?.parse().ok()?;
+            (!is_dead).then_some((pid, parent))
         })
         .collect();
     let mut family = vec![of];

@@ -1,16 +1,13 @@
 //! OpenSSH's server, with keys, configuration and data in a temporary directory.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use russh::keys::ssh_key::LineEnding;
-use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
-use russh::keys::{HashAlg, PrivateKey};
 use tempfile::TempDir;
 
+use super::keys::Keys;
 use super::process::{Process, Waited};
 use super::{Missing, TRIES, find, free_port};
 use crate::account::Account;
@@ -23,8 +20,9 @@ pub struct Sshd {
     account: Account,
     fingerprint: String,
     process: Process,
+    program: PathBuf,
     /// Removed with the server.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Sshd {
@@ -79,41 +77,57 @@ impl Sshd {
             let config = directory.path().join("config");
             fs::write(&config, configuration(directory.path(), port, lines))
                 .expect("a new file can be written");
-            let mut command = Command::new(&program);
-            command.args(["-D", "-e", "-f"]).arg(&config);
-            let process = Process::spawn(command).expect("sshd can be run");
-            let listening = process
-                .wait_for_line(START, |line| line.contains("Server listening on"))
-                .await;
-            match listening {
-                Ok(_) => {
-                    let account = Account {
-                        host: "127.0.0.1".into(),
-                        port,
-                        username,
-                        password: None,
-                        private_key: Some(keys.user),
-                        host_key: keys.host,
-                        // The login directory is the user's own: tests stay out of it.
-                        dir: Some(
-                            home.to_str()
-                                .expect("a temporary directory's name is text")
-                                .into(),
-                        ),
-                        home,
-                    };
-                    return Ok(Self {
-                        account,
-                        fingerprint: keys.fingerprint,
-                        process,
-                        _directory: directory,
-                    });
-                }
-                Err(Waited::Ended(_)) if process.logs().contains("Address already in use") => {}
-                Err(waited) => panic!("sshd did not start ({waited:?}):\n{}", process.logs()),
-            }
+            let Some(process) = run(&program, &config).await else {
+                continue;
+            };
+            let account = Account {
+                host: "127.0.0.1".into(),
+                port,
+                username,
+                password: None,
+                private_key: Some(keys.user),
+                host_key: keys.host,
+                // The login directory is the user's own: tests stay out of it.
+                dir: Some(
+                    home.to_str()
+                        .expect("a temporary directory's name is text")
+                        .into(),
+                ),
+                home,
+            };
+            return Ok(Self {
+                account,
+                fingerprint: keys.fingerprint,
+                process,
+                program,
+                directory,
+            });
         }
         panic!("sshd found no free port in {TRIES} tries");
+    }
+
+    /// Ends it at once (SIGKILL), and the processes that serve its connections: a machine that loses its power, but for
+    /// the disk.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Starts it again after [`kill`](Self::kill), on the same port, with the same keys and the same directory.
+    /// [`logs`](Self::logs) begin anew.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with what it wrote; when somebody else keeps the port.
+    pub async fn restart(&mut self) {
+        self.process.kill();
+        let config = self.directory.path().join("config");
+        for _ in 0..TRIES {
+            if let Some(process) = run(&self.program, &config).await {
+                self.process = process;
+                return;
+            }
+        }
+        panic!("somebody else has sshd's port {}", self.account.port);
     }
 
     /// What a client needs to log in. `dir` is set: see [`Account::dir`].
@@ -142,48 +156,19 @@ impl Sshd {
     }
 }
 
-struct Keys {
-    user: String,
-    host: String,
-    fingerprint: String,
-}
-
-impl Keys {
-    fn write(directory: &Path) -> Self {
-        let (host, user) = (generate(), generate());
-        let text = |key: &PrivateKey| {
-            key.to_openssh(LineEnding::LF)
-                .expect("a generated key has a text form")
-                .to_string()
-        };
-        let public = |key: &PrivateKey| {
-            key.public_key()
-                .to_openssh()
-                .expect("a generated key has a text form")
-        };
-        write_private(&directory.join("host"), &text(&host));
-        fs::write(directory.join("authorized_keys"), public(&user) + "\n")
-            .expect("a new file can be written");
-        Self {
-            user: text(&user),
-            host: public(&host),
-            fingerprint: host.public_key().fingerprint(HashAlg::Sha256).to_string(),
-        }
+/// None: somebody has the port.
+async fn run(program: &Path, config: &Path) -> Option<Process> {
+    let mut command = Command::new(program);
+    command.args(["-D", "-e", "-f"]).arg(config);
+    let process = Process::spawn(command).expect("sshd can be run");
+    let listening = process
+        .wait_for_line(START, |line| line.contains("Server listening on"))
+        .await;
+    match listening {
+        Ok(_) => Some(process),
+        Err(Waited::Ended(_)) if process.logs().contains("Address already in use") => None,
+        Err(waited) => panic!("sshd did not start ({waited:?}):\n{}", process.logs()),
     }
-}
-
-fn generate() -> PrivateKey {
-    PrivateKey::new(
-        KeypairData::Ed25519(Ed25519Keypair::from_seed(&rand::random())),
-        "testkit",
-    )
-    .expect("an ed25519 key of 32 bytes is a key")
-}
-
-/// OpenSSH refuses private keys that others may read.
-pub(crate) fn write_private(path: &Path, text: &str) {
-    fs::write(path, text).expect("a new file can be written");
-    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("one's own file");
 }
 
 fn configuration(directory: &Path, port: u16, lines: &[&str]) -> String {

@@ -32,6 +32,7 @@ pub struct Builder {
     login_directory: String,
     extensions: Extensions,
     opaque_handles: bool,
+    verify_ramp: bool,
     identification: String,
     auth_banner: Option<String>,
     host_key_seed: Option<u64>,
@@ -57,6 +58,7 @@ impl Builder {
             login_directory: "/".into(),
             extensions: Extensions::OPENSSH,
             opaque_handles: false,
+            verify_ramp: false,
             identification: "SSH-2.0-testkit".into(),
             auth_banner: None,
             host_key_seed: None,
@@ -128,6 +130,14 @@ impl Builder {
     /// Handles that are neither UTF-8 nor free of zero bytes. By default they are four bytes, as OpenSSH's.
     pub fn opaque_handles(mut self) -> Self {
         self.opaque_handles = true;
+        self
+    }
+
+    /// Compares what is written with the ramp of [`crate::payload`] and stores none of it, so that a file of any size takes
+    /// no room. Names, lengths, renames and removals are as ever, and READ answers what was written. Whether it was the
+    /// ramp: [`SftpServer::written`].
+    pub fn verify_ramp(mut self) -> Self {
+        self.verify_ramp = true;
         self
     }
 
@@ -223,6 +233,7 @@ impl Builder {
                 .to_openssh()
                 .expect("a generated key has a text form"),
             fingerprint: host_key.fingerprint(HashAlg::Sha256).to_string(),
+            ramps: self.verify_ramp.then(Arc::default),
         };
 
         let mut methods = Vec::new();
@@ -263,6 +274,7 @@ impl Builder {
             dir: None,
         };
         let rules = Rules {
+            ramps: facts.ramps.clone(),
             username: self.username,
             password: self.password,
             public_key: user_key.map(|key| key.public_key().clone()),

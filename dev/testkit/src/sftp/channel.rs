@@ -12,7 +12,7 @@ use super::disk::{Disk, status_answer};
 use super::hook::Action;
 use super::record::Record;
 use super::request::{Request, status};
-use super::wire::{self, Answer, Call, MAX_PACKET};
+use super::wire::{self, Answer, Attributes, Call, MAX_PACKET};
 
 /// See the module.
 pub(super) struct SftpChannel {
@@ -21,6 +21,8 @@ pub(super) struct SftpChannel {
     pub(super) cut: CancellationToken,
     pub(super) connection: u64,
     pub(super) number: u64,
+    /// What is still queued is carried out, and nothing answered.
+    pub(super) is_frozen: bool,
 }
 
 /// Whether the channel goes on.
@@ -41,6 +43,10 @@ impl SftpChannel {
         while let Some(chunk) = chunks.recv().await {
             buffer.extend_from_slice(&chunk);
             if matches!(self.packets(&mut buffer, &writer).await, Next::End) {
+                break;
+            }
+            if self.is_frozen && chunks.is_empty() {
+                self.cut.cancel();
                 break;
             }
         }
@@ -92,18 +98,26 @@ impl SftpChannel {
                 request.operation
             ));
         }
+        let (when, what) = self.record.request(request).split();
+        let mut then = None;
         let mut cut_after = false;
-        let answer = match self.record.request(request) {
-            Action::Pass => self.disk.answer(call),
+        match when {
+            Action::Wait(released) => released.await,
+            Action::Freeze(released) => {
+                released.await;
+                self.is_frozen = true;
+            }
+            Action::Delay(time) => tokio::time::sleep(time).await,
+            Action::WaitAfter(released) => then = Some(released),
+            Action::DisconnectAfter => cut_after = true,
+            _ => {}
+        }
+        let answer = match what {
             Action::Status(code, message) => Answer::Status(code, message),
             Action::Drop => return Next::On,
             Action::Disconnect => {
                 self.cut.cancel();
                 return Next::End;
-            }
-            Action::DisconnectAfter => {
-                cut_after = true;
-                self.disk.answer(call)
             }
             Action::Run(run) => {
                 if let Err(panic) = tokio::task::spawn_blocking(run).await {
@@ -111,14 +125,6 @@ impl SftpChannel {
                     self.cut.cancel();
                     return Next::End;
                 }
-                self.disk.answer(call)
-            }
-            Action::Wait(released) => {
-                released.await;
-                self.disk.answer(call)
-            }
-            Action::Delay(time) => {
-                tokio::time::sleep(time).await;
                 self.disk.answer(call)
             }
             Action::AcknowledgeOnly => status_answer(status::OK),
@@ -134,7 +140,21 @@ impl SftpChannel {
                 }
                 self.disk.answer(call)
             }
+            Action::Size(size) => match self.disk.answer(call) {
+                Answer::Attributes(attributes) => Answer::Attributes(Attributes {
+                    size: Some(size),
+                    ..attributes
+                }),
+                other => other,
+            },
+            _ => self.disk.answer(call),
         };
+        if let Some(released) = then {
+            released.await;
+        }
+        if self.is_frozen {
+            return Next::On;
+        }
         if cut_after {
             self.cut.cancel();
             return Next::End;

@@ -4,7 +4,7 @@
 //! rename is a link and an unlink and so never overwrites, that a read at the end is EOF.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
@@ -16,6 +16,7 @@ use super::attributes;
 use super::extensions::{Extensions, MAX_DATA, limits, plenty_of_space};
 use super::hook::message;
 use super::path::Root;
+use super::ramp::Ramps;
 use super::record::Record;
 use super::request::{flags, status};
 use super::wire::{Answer, Attributes, Call, Name};
@@ -26,6 +27,8 @@ pub(super) struct Disk {
     record: Arc<Record>,
     extensions: Extensions,
     opaque_handles: bool,
+    /// Where files are compared and not stored.
+    ramps: Option<Arc<Ramps>>,
     open: HashMap<Bytes, Open>,
 }
 
@@ -50,12 +53,14 @@ impl Disk {
         record: Arc<Record>,
         extensions: Extensions,
         opaque_handles: bool,
+        ramps: Option<Arc<Ramps>>,
     ) -> Self {
         Self {
             root,
             record,
             extensions,
             opaque_handles,
+            ramps,
             open: HashMap::new(),
         }
     }
@@ -107,14 +112,15 @@ impl Disk {
             } => {
                 let (file, _) = self.file(&handle)?;
                 let len = usize::try_from(MAX_DATA.min(len.into())).unwrap_or(usize::MAX);
-                let mut data = vec![0; len];
-                match file.read_at(&mut data, offset)? {
-                    0 => Ok(status_answer(status::EOF)),
-                    read => {
-                        data.truncate(read);
-                        Ok(Answer::Data(data.into()))
-                    }
-                }
+                let data = match &self.ramps {
+                    Some(ramps) => ramps.read(file, offset, len)?,
+                    None => read_at(file, offset, len)?,
+                };
+                Ok(if data.is_empty() {
+                    status_answer(status::EOF)
+                } else {
+                    Answer::Data(data.into())
+                })
             }
             Call::Write {
                 handle,
@@ -122,7 +128,14 @@ impl Disk {
                 data,
             } => {
                 let (file, append) = self.file(&handle)?;
-                if append {
+                if let Some(ramps) = &self.ramps {
+                    let end = if append {
+                        file.metadata()?.len()
+                    } else {
+                        offset
+                    };
+                    ramps.write(file, end, &data)?;
+                } else if append {
                     io::Write::write_all(&mut &*file, &data)?;
                 } else {
                     file.write_all_at(&data, offset)?;
@@ -139,10 +152,15 @@ impl Disk {
                 &self.file(&handle)?.0.metadata()?,
             ))),
             Call::Setstat { path, attributes } => {
-                attributes::set_of_path(&at(&path), &attributes).and_then(|()| done())
+                attributes::set_of_path(&at(&path), &attributes)?;
+                self.resized(attributes.size, || fs::metadata(at(&path)))?;
+                done()
             }
             Call::Fsetstat { handle, attributes } => {
-                attributes::set(self.file(&handle)?.0, &attributes).and_then(|()| done())
+                let (file, _) = self.file(&handle)?;
+                attributes::set(file, &attributes)?;
+                self.resized(attributes.size, || file.metadata())?;
+                done()
             }
             Call::Readdir { handle } => {
                 match &mut self.open.get_mut(&handle).ok_or_else(no_handle)?.kind {
@@ -198,9 +216,13 @@ impl Disk {
         }
         options.truncate(set(flags::TRUNC));
         let file = options.open(&disk_path)?;
-        if file.metadata()?.is_dir() {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
             // open(2) lets a directory be opened for reading; every read would then fail.
             return Err(io::Error::from(ErrorKind::IsADirectory));
+        }
+        if let Some(ramps) = &self.ramps {
+            ramps.resized(&metadata);
         }
         Ok(self.add(path, Kind::File { file, append }))
     }
@@ -244,6 +266,17 @@ impl Disk {
         self.open
             .insert(handle.clone(), Open { number, path, kind });
         Answer::Handle(handle)
+    }
+
+    fn resized(
+        &self,
+        size: Option<u64>,
+        metadata: impl FnOnce() -> io::Result<Metadata>,
+    ) -> io::Result<()> {
+        if let (Some(ramps), Some(_)) = (&self.ramps, size) {
+            ramps.resized(&metadata()?);
+        }
+        Ok(())
     }
 
     fn file(&self, handle: &Bytes) -> io::Result<(&File, bool)> {
@@ -300,6 +333,13 @@ fn code_of(error: &io::Error) -> u32 {
         ErrorKind::InvalidFilename | ErrorKind::InvalidInput => status::BAD_MESSAGE,
         _ => status::FAILURE,
     }
+}
+
+fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut data = vec![0; len];
+    let read = file.read_at(&mut data, offset)?;
+    data.truncate(read);
+    Ok(data)
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<Answer> {

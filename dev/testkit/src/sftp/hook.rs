@@ -24,6 +24,15 @@ pub enum Action {
     Run(Box<dyn FnOnce() + Send>),
     /// Wait for this first, then do it. Other channels go on meanwhile; this one is busy, as a server's would be.
     Wait(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Do it, then wait for this, then answer: the client learns of it late.
+    WaitAfter(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Wait for this; then do it and whatever has come behind it on the channel, answer none of it, and cut the
+    /// connection: the late bytes of a client that is gone, or that was frozen.
+    Freeze(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// A STAT, LSTAT or FSTAT that succeeds says this size: servers that store elsewhere know it late.
+    Size(u64),
+    /// When from the first (a wait, or a cut behind it), what is done from the second.
+    Both(Box<Action>, Box<Action>),
     /// Wait that long on the real clock, then do it.
     Delay(Duration),
     /// A lie: answer OK and do nothing.
@@ -38,6 +47,19 @@ impl Action {
     /// A refusal with a status and OpenSSH's words for it.
     pub fn refuse(code: u32) -> Self {
         Self::Status(code, message(code).into())
+    }
+
+    /// When it is done, and what.
+    pub(super) fn split(self) -> (Self, Self) {
+        match self {
+            Self::Both(when, what) => (*when, *what),
+            when @ (Self::Wait(_)
+            | Self::WaitAfter(_)
+            | Self::Freeze(_)
+            | Self::Delay(_)
+            | Self::DisconnectAfter) => (when, Self::Pass),
+            what => (Self::Pass, what),
+        }
     }
 
     /// What a full disk answers.
@@ -64,6 +86,10 @@ impl fmt::Debug for Action {
             Self::DisconnectAfter => f.write_str("DisconnectAfter"),
             Self::Run(_) => f.write_str("Run"),
             Self::Wait(_) => f.write_str("Wait"),
+            Self::WaitAfter(_) => f.write_str("WaitAfter"),
+            Self::Freeze(_) => f.write_str("Freeze"),
+            Self::Size(size) => write!(f, "Size({size})"),
+            Self::Both(when, what) => write!(f, "Both({when:?}, {what:?})"),
             Self::Delay(time) => write!(f, "Delay({time:?})"),
             Self::AcknowledgeOnly => f.write_str("AcknowledgeOnly"),
             Self::Keep(len) => write!(f, "Keep({len})"),

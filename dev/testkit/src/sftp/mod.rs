@@ -15,6 +15,7 @@
 //! | `session` | login and channels |
 //! | `channel` | one SFTP channel |
 //! | `disk`, `path`, `attributes` | the file system behind it |
+//! | `ramp` | files that are compared, not stored |
 //! | `extensions` | what it has of OpenSSH's extensions |
 //! | `wire` | bytes to calls, answers to bytes |
 //! | `socket` | a TCP connection that can be cut |
@@ -28,6 +29,7 @@ mod extensions;
 mod hook;
 mod odd;
 mod path;
+mod ramp;
 mod record;
 mod request;
 mod server;
@@ -39,6 +41,7 @@ pub use builder::Builder;
 pub use extensions::Extensions;
 pub use hook::{Action, disk_full_beyond, every, nth, once};
 pub use odd::{ClosedPort, Silent, closed_port, silent};
+pub use ramp::Written;
 pub use record::{LoginAttempt, Method};
 pub use request::{Operation, Request, flags, status};
 pub use server::SftpServer;

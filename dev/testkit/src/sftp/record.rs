@@ -139,6 +139,10 @@ impl Record {
         lock(&self.requests).log.clone()
     }
 
+    pub(super) fn forget_requests(&self) {
+        lock(&self.requests).log.clear();
+    }
+
     pub(super) fn hook(&self, hook: Hook) {
         lock(&self.hooks).push(Arc::new(hook));
     }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::builder::Builder;
 use super::hook::Action;
+use super::ramp::{Ramps, Written};
 use super::record::{LoginAttempt, Record};
 use super::request::{Operation, Request};
 use super::session::{Connection, Rules};
@@ -33,6 +34,7 @@ pub struct SftpServer {
 pub(super) struct Facts {
     pub(super) host_key: String,
     pub(super) fingerprint: String,
+    pub(super) ramps: Option<Arc<Ramps>>,
 }
 
 impl SftpServer {
@@ -119,6 +121,11 @@ impl SftpServer {
         self.record.requests()
     }
 
+    /// Begins the log anew, which a very large file fills. [`Request::number`] counts on.
+    pub fn forget_requests(&self) {
+        self.record.forget_requests();
+    }
+
     /// The requests of one operation.
     pub fn requests_of(&self, operation: Operation) -> Vec<Request> {
         self.requests()
@@ -135,6 +142,18 @@ impl SftpServer {
     /// What clients did against the protocol: malformed packets, handles that are not theirs.
     pub fn violations(&self) -> Vec<String> {
         self.record.violations()
+    }
+
+    /// What was written to the file `name` below [`root`](Self::root), on a server that
+    /// [verifies](Builder::verify_ramp); none where there is no such file.
+    ///
+    /// # Panics
+    ///
+    /// On a server that stores.
+    pub fn written(&self, name: &str) -> Option<Written> {
+        let ramps = self.facts.ramps.as_ref().expect("a server that verifies");
+        let metadata = std::fs::metadata(self.root.join(name)).ok()?;
+        Some(ramps.written(&metadata))
     }
 
     /// Cuts all connections, as a crash would.

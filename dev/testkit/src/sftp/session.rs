@@ -15,6 +15,7 @@ use super::channel::SftpChannel;
 use super::disk::Disk;
 use super::extensions::Extensions;
 use super::path::Root;
+use super::ramp::Ramps;
 use super::record::{Method, Record};
 
 /// Who may log in, and to what.
@@ -31,6 +32,8 @@ pub(super) struct Rules {
     pub(super) subsystem: bool,
     pub(super) extensions: Extensions,
     pub(super) opaque_handles: bool,
+    /// Where files are compared and not stored.
+    pub(super) ramps: Option<Arc<Ramps>>,
     pub(super) root: Arc<Root>,
 }
 
@@ -196,10 +199,12 @@ impl Handler for Connection {
                 Arc::clone(&record),
                 rules.extensions,
                 rules.opaque_handles,
+                rules.ramps.clone(),
             ),
             cut: self.cut.clone(),
             connection: self.number,
             number: record.next_channel(),
+            is_frozen: false,
             record,
         };
         session.channel_success(id)?;

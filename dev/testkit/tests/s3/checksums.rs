@@ -1,5 +1,7 @@
 //! Which checksum an answer carries, traps included.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use testkit::payload::{first_difference, ramp, ramp_at};
 use testkit::s3::{Algorithm, Coverage};
@@ -108,6 +110,36 @@ async fn a_range_over_a_whole_composite_object_is_a_trap() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_store_may_not_know_parts() -> Outcome {
+    let (server, s3) = server().await;
+    let parts = vec![ramp(500), ramp_at(500, 500)];
+    server.put_multipart_with(BUCKET, "k", parts, Algorithm::Crc32, Coverage::Composite);
+    let head = s3
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .part_number(2)
+        .checksum_mode(ChecksumMode::Enabled);
+    let part = head.clone().send().await?;
+    assert_eq!(
+        (part.content_length(), part.parts_count()),
+        (Some(500), Some(2))
+    );
+    server.ignore_part_numbers();
+    let whole = head.send().await?;
+    assert_eq!(
+        (whole.content_length(), whole.parts_count()),
+        (Some(1000), None)
+    );
+    assert!(
+        whole
+            .checksum_crc32()
+            .is_some_and(|value| value.ends_with("-2"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_generated_object_is_the_ramp() -> Outcome {
     let (server, s3) = server().await;
     let size = 24 * 1024 * 1024 + 13;
@@ -144,5 +176,51 @@ async fn a_generated_object_is_the_ramp() -> Outcome {
         .send()
         .await?;
     assert_eq!(read(last.body).await?, ramp_at(24 << 20, 13));
+    Ok(())
+}
+
+/// Bytes that are made when they are read take neither time nor memory before.
+#[tokio::test]
+async fn twenty_generated_gibibytes_are_an_object_like_any_other() -> Outcome {
+    let (server, s3) = server().await;
+    server.create_versioned_bucket(BUCKET);
+    let size = 20 << 30;
+    let begin = Instant::now();
+    let old = server.put_generated(BUCKET, "k", size);
+    let stored = server.put_generated_from(BUCKET, "k", 7, size);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{begin:?}");
+    assert_ne!((&old.etag, &old.checksum), (&stored.etag, &stored.checksum));
+
+    let head = s3
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await?;
+    assert_eq!(head.content_length(), Some(i64::try_from(size)?));
+    let checksum = stored.checksum.expect("a checksum").value;
+    assert_eq!(head.checksum_crc64_nvme(), Some(checksum.as_str()));
+
+    for (version, start) in [(&old.version_id, 0), (&stored.version_id, 7)] {
+        let from = 19_u64 << 30;
+        let got = s3
+            .get_object()
+            .bucket(BUCKET)
+            .key("k")
+            .set_version_id(version.clone())
+            .range(format!("bytes={from}-{}", from + 999_999))
+            .send()
+            .await?;
+        assert!(read(got.body).await? == ramp_at(start + from, 1_000_000));
+    }
+    s3.delete_object()
+        .bucket(BUCKET)
+        .key("k")
+        .if_match(&stored.etag)
+        .send()
+        .await?;
+    assert!(!server.exists(BUCKET, "k"));
+    assert_eq!(server.versions(BUCKET, "k").len(), 3);
     Ok(())
 }

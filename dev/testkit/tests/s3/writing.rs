@@ -263,6 +263,58 @@ async fn a_copy_of_a_composite_object_is_one_piece() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_copy_has_the_checksum_that_is_asked_for() -> Outcome {
+    let (server, s3) = server().await;
+    server.put_multipart_with(
+        BUCKET,
+        "k",
+        vec![ramp(10)],
+        Algorithm::Sha256,
+        Coverage::Composite,
+    );
+    let copy = s3
+        .copy_object()
+        .copy_source("inbox/k")
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+        .bucket(BUCKET)
+        .key("copy")
+        .send()
+        .await?;
+    let expected = server.put(BUCKET, "plain", ramp(10)).checksum;
+    let told = copy.copy_object_result().expect("a result");
+    assert_eq!(
+        told.checksum_crc64_nvme(),
+        expected.as_ref().map(|checksum| checksum.value.as_str())
+    );
+    assert_eq!(
+        server.stored(BUCKET, "copy").expect("stored").checksum,
+        expected
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_may_copy_over_what_is_there() -> Outcome {
+    let (server, s3) = server().await;
+    server.put(BUCKET, "k", "new");
+    server.put(BUCKET, "copy", "old");
+    let copy = s3
+        .copy_object()
+        .copy_source("inbox/k")
+        .if_none_match("*")
+        .bucket(BUCKET)
+        .key("copy");
+    assert_eq!(
+        refusal(copy.clone().send().await),
+        refused(412, "PreconditionFailed")
+    );
+    server.ignore_if_none_match_on_copy();
+    copy.send().await?;
+    assert_eq!(server.get(BUCKET, "copy").as_deref(), Some(&b"new"[..]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn five_gibibytes_and_a_byte_are_not_copied() -> Outcome {
     let (server, s3) = server().await;
     server.put_generated(BUCKET, "k", (5 << 30) + 1);

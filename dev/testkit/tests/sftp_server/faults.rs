@@ -195,3 +195,63 @@ async fn a_hook_that_panics_ends_its_client_s_wait() {
         server.violations()
     );
 }
+
+#[tokio::test]
+async fn the_late_bytes_of_a_client_that_is_gone_arrive_unanswered() {
+    let server = SftpServer::start().await;
+    let client = client(&server).await;
+    client.put("f", b"x").await.expect("written");
+    let (release, released) = oneshot::channel::<()>();
+    let released = std::sync::Mutex::new(Some(released));
+    server.hook(move |request| {
+        let held = (request.operation == Operation::Remove)
+            .then(|| released.lock().ok()?.take())
+            .flatten();
+        match held {
+            Some(released) => Action::Freeze(Box::pin(async move {
+                released.await.ok();
+            })),
+            None => Action::Pass,
+        }
+    });
+    let together = async { tokio::join!(client.sftp.remove("f"), client.sftp.stat("f")) };
+    let release = async {
+        let arrived = async {
+            while !server
+                .requests()
+                .iter()
+                .any(|it| it.operation == Operation::Remove)
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, arrived).await.expect("it arrives");
+        // There before, so that only what was frozen can have taken it away.
+        assert!(server.home().join("f").exists());
+        release.send(()).expect("it is held");
+    };
+    let ((removed, _), ()) = timeout(SOON, async { tokio::join!(together, release) })
+        .await
+        .expect("the connection is cut");
+    assert!(removed.is_err(), "nobody answers");
+    assert!(!server.home().join("f").exists());
+}
+
+#[tokio::test]
+async fn an_answer_comes_late_and_a_size_is_a_lie() {
+    let server = SftpServer::start().await;
+    let client = client(&server).await;
+    client.put("f", b"hello").await.expect("written");
+    server.hook(every(Operation::Stat, || Action::Size(3)));
+    let told = client.sftp.stat("f").await.expect("told");
+    assert_eq!(told.attrs.size, Some(3));
+
+    let home = server.home().to_owned();
+    server.hook(once(Operation::Remove, move || {
+        let file = home.join("f");
+        Action::WaitAfter(Box::pin(async move {
+            assert!(!file.exists(), "it is done before the wait");
+        }))
+    }));
+    client.sftp.remove("f").await.expect("answered");
+}

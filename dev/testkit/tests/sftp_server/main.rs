@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod logins;
+mod ramp;
 
 use std::sync::Arc;
 use std::time::Duration;

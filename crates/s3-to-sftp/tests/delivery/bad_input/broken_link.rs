@@ -1,41 +1,170 @@
 //! A connection that ends in the middle.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use s3_to_sftp::error::VerdictKind;
-use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
-use testkit::sftp::{Action, Operation, every};
+use testkit::sftp::{Action, Operation, every, flags, nth, once};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::world;
 use crate::world::{World, job};
 
+/// Over the second connection only what the first one did not bring, by an OPEN that makes no file.
 #[tokio::test]
-async fn a_connection_that_breaks_during_the_transfer() {
+async fn a_connection_that_breaks_is_gone_on_with_from_the_acknowledged_byte() {
+    const SIZE: usize = 8 * 1024 * 1024;
     let (world, server) = world().await;
-    world.put("f", payload::ramp(4 * 1024 * 1024));
-    server.hook(testkit::sftp::nth(Operation::Write, 7, || {
-        Action::Disconnect
-    }));
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    assert_eq!(server.connections(), 2);
+    let writes = server.requests_of(Operation::Write);
+    let first = writes.iter().find(|write| write.connection == 2);
+    let first = first.expect("there is something left to write").offset;
+    assert!(first >= 2 * 1024 * 1024, "begun at byte {first}");
+    let opens = server.requests_of(Operation::Open);
+    let again = opens.iter().find(|open| {
+        open.connection == 2 && open.path.as_deref().is_some_and(|it| it.ends_with(".part"))
+    });
+    assert_eq!(again.expect("it is opened").flags, flags::WRITE);
+    world.assert_only(&["f"]);
+}
+
+/// A link that brings nothing is not worth a third connection.
+#[tokio::test]
+async fn a_connection_that_brought_nothing_is_not_made_again() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(1024 * 1024));
+    server.hook(every(Operation::Write, || Action::Disconnect));
     let outcome = world.deliver("f").await;
     let Outcome::Failed(error) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!(error.name(), "ConnectionBroken", "{}", error.report());
     assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert_eq!(server.connections(), 1);
     assert!(world.has_source("f"));
-    assert!(
-        !world.home().join("f").exists(),
-        "nothing under the final name"
-    );
+    assert!(!world.home().join("f").exists());
 }
 
-/// The rename is done and its answer lost: the source stays, for nobody can tell.
+/// Another attempt has taken the temporary, or somebody removed it: it is not made anew with a hole.
 #[tokio::test]
-async fn a_lost_answer_to_the_rename_keeps_the_source() {
+async fn a_temporary_that_is_gone_after_a_break_is_lost() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(8 * 1024 * 1024));
+    let home = world.home().to_owned();
+    server.hook(nth(Operation::Write, 20, move || {
+        for entry in std::fs::read_dir(&home).expect("the home is there") {
+            std::fs::remove_file(entry.expect("it is readable").path()).expect("it is a file");
+        }
+        Action::Disconnect
+    }));
+    let outcome = world.deliver("f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "TemporaryLost", "{}", error.report());
+    assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert!(world.has_source("f"));
+    world.assert_only(&[]);
+}
+
+/// A server that has less than it acknowledged gets everything again.
+#[tokio::test]
+async fn a_server_that_lost_acknowledged_bytes_is_written_to_from_the_beginning() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    let home = world.home().to_owned();
+    server.hook(nth(Operation::Write, 20, move || {
+        for entry in std::fs::read_dir(&home).expect("the home is there") {
+            let path = entry.expect("it is readable").path();
+            let file = std::fs::OpenOptions::new().write(true).open(path);
+            file.and_then(|file| file.set_len(100_000))
+                .expect("it is cut");
+        }
+        Action::Disconnect
+    }));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    let writes = server.requests_of(Operation::Write);
+    let first = writes.iter().find(|write| write.connection == 2);
+    assert_eq!(first.map(|write| write.offset), Some(0));
+}
+
+/// The rename is done and its answer lost: the names on the server tell.
+#[tokio::test]
+async fn a_lost_answer_to_the_rename_is_settled_by_the_names() {
     let (world, server) = world().await;
     world.put("f", "content");
-    server.hook(every(Operation::PosixRename, || Action::DisconnectAfter));
+    world.write_file("f", "oldtent");
+    server.hook(once(Operation::PosixRename, || Action::DisconnectAfter));
+    let outcome = world.deliver("f").await;
+    let Outcome::Delivered(receipt, _) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(receipt.published, Published::Settled);
+    assert!(!world.has_source("f"));
+    assert_eq!(world.file("f"), b"content");
+    assert_eq!(server.requests_of(Operation::PosixRename).len(), 1);
+    world.assert_only(&["f"]);
+}
+
+/// It was not done: it is sent once more.
+#[tokio::test]
+async fn a_lost_rename_is_sent_again() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    server.hook(once(Operation::PosixRename, || Action::Disconnect));
+    let outcome = world.deliver("f").await;
+    let Outcome::Delivered(receipt, _) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(receipt.published, Published::PosixRename);
+    assert_eq!(world.file("f"), b"content");
+    world.assert_only(&["f"]);
+}
+
+/// The temporary is gone, and what has the final name is not ours: the same length and the same second are no
+/// evidence when the file looked so before.
+#[tokio::test]
+async fn a_lost_rename_without_evidence_keeps_the_source() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    world.write_file("f", "oldtent");
+    let home = world.home().to_owned();
+    server.hook(once(Operation::PosixRename, move || {
+        // Somebody takes the temporary away, and the connection breaks before the rename.
+        let entries = std::fs::read_dir(&home).expect("the home is there");
+        for path in entries.map(|entry| entry.expect("it is readable").path()) {
+            if path.extension().is_some_and(|it| it == "part") {
+                std::fs::remove_file(path).expect("it is a file");
+            }
+        }
+        Action::Disconnect
+    }));
+    let outcome = world.deliver("f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.name(), "TemporaryLost", "{}", error.report());
+    assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert!(world.has_source("f"));
+    assert_eq!(world.file("f"), b"oldtent");
+}
+
+/// Each rename's answer is lost: twice is enough.
+#[tokio::test]
+async fn a_rename_that_breaks_every_connection_is_given_up() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    server.hook(every(Operation::PosixRename, || Action::Disconnect));
     let outcome = world.deliver("f").await;
     let Outcome::Failed(error) = outcome else {
         panic!("{outcome:?}")
@@ -47,7 +176,7 @@ async fn a_lost_answer_to_the_rename_keeps_the_source() {
         error.report()
     );
     assert!(world.has_source("f"));
-    assert_eq!(world.file("f"), b"content");
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]
@@ -82,13 +211,18 @@ async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
         Action::Drop
     }));
     let port = proxy.port().to_string();
-    let extra = [("SSH_STALL_TIMEOUT", "1s"), ("SSH_PORT", port.as_str())];
+    let extra = [
+        ("SSH_CONNECT_TIMEOUT", "1s"),
+        ("SSH_STALL_TIMEOUT", "1s"),
+        ("SSH_PORT", port.as_str()),
+    ];
     let started = std::time::Instant::now();
     let outcome = world.deliver_by(&world.deliverer(&extra), "f").await;
     let Outcome::Failed(error) = outcome else {
         panic!("{outcome:?}")
     };
-    assert_eq!(error.name(), "ConnectionBroken", "{}", error.report());
+    // The second connection, for everything was acknowledged by the first, is taken and not served.
+    assert_eq!(error.name(), "ServerSilent", "{}", error.report());
     assert!(
         started.elapsed() < Duration::from_secs(9),
         "{:?}",
@@ -103,9 +237,7 @@ async fn a_broken_connection_is_replaced_for_the_next_record() {
     let (world, server) = world().await;
     world.put("one", payload::ramp(1024 * 1024));
     world.put("two", "two");
-    server.hook(testkit::sftp::nth(Operation::Write, 2, || {
-        Action::Disconnect
-    }));
+    server.hook(nth(Operation::Write, 1, || Action::Disconnect));
     let deliverer = world.deliverer(&[]);
     let mut invocation = deliverer.invocation(world.soon());
     let one = invocation.deliver(job(World::BUCKET, "one"), "owner").await;
@@ -133,4 +265,44 @@ async fn no_connection_is_open_when_an_invocation_has_ended() {
     tokio::time::timeout(Duration::from_secs(5), gone)
         .await
         .expect("the server sees its end");
+}
+
+/// A way to the server on which the second connection ends before anything is said.
+async fn gate(port: u16) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let own = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        for number in 1.. {
+            let Ok((mut client, _)) = listener.accept().await else {
+                return;
+            };
+            if number == 2 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+                    .await
+                    .expect("the server listens");
+                _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    own
+}
+
+/// A server that is restarted takes no connections for a moment.
+#[tokio::test]
+async fn a_server_that_comes_back_is_gone_on_with() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    let port = gate(server.port()).await.to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    world.assert_only(&["f"]);
 }

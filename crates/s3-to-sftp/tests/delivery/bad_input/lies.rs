@@ -87,28 +87,41 @@ async fn a_length_that_is_told_late_is_waited_for() {
 async fn a_server_that_takes_the_file_away_at_close() {
     let (world, server) = world().await;
     let home = server.home().to_owned();
-    server.hook(move |request| {
-        if request.operation != Operation::Stat
-            || !request
-                .path
-                .as_deref()
-                .is_some_and(|it| it.ends_with(".part"))
-        {
-            return Action::Pass;
-        }
-        let taken = home.join(
-            request
-                .path
-                .clone()
-                .unwrap_or_default()
-                .trim_start_matches('/'),
-        );
-        Action::Run(Box::new(move || {
-            std::fs::remove_file(taken).expect("it is there")
-        }))
-    });
-    let (name, _) = failure(&world, &[]).await;
+    server.hook(every(Operation::Close, move || {
+        let home = home.clone();
+        Action::Run(Box::new(move || take_temporaries(&home)))
+    }));
+    let (name, report) = failure(&world, &[]).await;
     assert_eq!(name, "TemporaryGone");
+    assert!(report.contains("SSH_UPLOAD=direct"), "{report}");
+    // Done as it says, it is delivered: such a server takes the file away, and that is a success.
+    let outcome = world
+        .deliver_by(&world.deliverer(&[("SSH_UPLOAD", "direct")]), "f")
+        .await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+}
+
+/// Gone before the CLOSE, it is no server's habit: another attempt has it, or somebody removed it.
+#[tokio::test]
+async fn a_temporary_that_is_gone_before_the_close_is_lost() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let home = server.home().to_owned();
+    server.hook(every(Operation::Fsync, move || {
+        let home = home.clone();
+        Action::Run(Box::new(move || take_temporaries(&home)))
+    }));
+    let (name, _) = failure(&world, &[]).await;
+    assert_eq!(name, "TemporaryLost");
+}
+
+fn take_temporaries(home: &std::path::Path) {
+    let entries = std::fs::read_dir(home).expect("the home is there");
+    for path in entries.map(|entry| entry.expect("it is readable").path()) {
+        if path.extension().is_some_and(|it| it == "part") {
+            std::fs::remove_file(path).expect("it is a file");
+        }
+    }
 }
 
 /// A directory under the final name must not be moved aside as if it were an old file.

@@ -2,10 +2,12 @@
 //! in `s3-to-sftp-lambda`.
 
 mod broken_link;
+mod choices;
 mod connection;
 mod lies;
 mod odd_store;
 mod private_key;
+mod relay;
 mod remote_path;
 mod server;
 mod source;

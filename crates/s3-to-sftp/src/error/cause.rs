@@ -1,0 +1,293 @@
+//! What happened, and what follows from it: the verdict, and the name that Lambda reports.
+
+use sftp::StatusCode;
+
+use super::{Scope, Verdict, VerdictKind};
+use crate::event::EventError;
+use crate::hand_over::RelayError;
+use crate::object::ObjectName;
+use crate::remote_path::PathRefused;
+use crate::source::SourceError;
+use crate::ssh::private_key::PrivateKeyError;
+use crate::ssh::{ConnectError, KEY_EXCHANGE};
+
+/// What happened. The verdict follows from it, here and nowhere else.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The event is none that we know.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The key makes no path that may be written to.
+    #[error(transparent)]
+    Path(#[from] PathRefused),
+    /// The object is one that the function itself needs, or made.
+    #[error("it is the function's own {0}, which is neither sent nor deleted")]
+    OwnObject(&'static str),
+    /// The private key cannot be fetched.
+    #[error("the private key {name} cannot be read")]
+    KeyUnavailable {
+        /// The reference in `SSH_PRIVATE_KEY`.
+        name: ObjectName,
+        /// S3's answer.
+        source: SourceError,
+    },
+    /// The private key is none.
+    #[error("the private key {name} cannot be used")]
+    KeyUnusable {
+        /// The reference in `SSH_PRIVATE_KEY`.
+        name: ObjectName,
+        /// What it is instead.
+        source: PrivateKeyError,
+    },
+    /// No connection to the server.
+    #[error("no SFTP session as {username}")]
+    Connect {
+        /// The account.
+        username: String,
+        /// The step that failed, and the address.
+        source: Box<ConnectError>,
+    },
+    /// An earlier record of this invocation met this, and it was not tried again.
+    #[error("the server was not tried again after: {0}")]
+    Destination(String, Verdict, &'static str),
+    /// S3.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A request to the server.
+    #[error("{request} failed")]
+    Sftp {
+        /// The request and the path.
+        request: String,
+        /// The server's answer.
+        source: sftp::Error,
+    },
+    /// `SSH_DIR` is not there.
+    #[error("the directory {0} does not exist on the server")]
+    NoDirectory(String),
+    /// The final name is a directory's.
+    #[error("{0} is a directory on the server")]
+    IsDirectory(String),
+    /// The server's idea of the file is another one.
+    #[error("the server has {found} bytes of {expected}")]
+    Size {
+        /// The object's.
+        expected: u64,
+        /// The server's.
+        found: u64,
+    },
+    /// The temporary file is gone although it was written and closed.
+    #[error("the server took the temporary file {0} away when it was closed")]
+    TemporaryGone(String),
+    /// The temporary file was there at the verification and is not at the rename.
+    #[error("the temporary file {0} is gone from the server")]
+    TemporaryLost(String),
+    /// The file that was read back has not the checksum of what was sent.
+    #[error("{name}, read back from the server, is not what was sent")]
+    Readback {
+        /// The file.
+        name: String,
+    },
+    /// The final name is taken, by a file of other content.
+    #[error("{0} exists on the server, with other content")]
+    Conflict(String),
+    /// The file that is written over is longer, and the server does not cut it.
+    #[error("the old {0} is longer than the object, and the server does not cut it")]
+    LongerFile(String),
+    /// What is left of the transfer could not be handed over.
+    #[error("the transfer takes longer than the invocation, and the rest cannot be handed over")]
+    HandOver(#[source] RelayError),
+    /// An invocation that moved next to nothing: no chain of such would ever end.
+    #[error(
+        "this invocation came from byte {before} to byte {now}, which is not enough to ever end"
+    )]
+    NoProgress {
+        /// Where it began.
+        before: u64,
+        /// Where it ended.
+        now: u64,
+    },
+    /// Another file appeared under the final name between the verification and the rename.
+    #[error("another file appeared as {0} in the meantime")]
+    Overtaken(String),
+    /// The object changed each time it was looked at.
+    #[error("the object, or the file under its final name, changed meanwhile, {0} times in a row")]
+    KeepsChanging(u32),
+    /// The invocation's time is over.
+    #[error("the function's time was nearly over")]
+    Deadline,
+}
+
+impl Cause {
+    pub(crate) fn sftp(request: impl Into<String>) -> impl FnOnce(sftp::Error) -> Self {
+        let request = request.into();
+        move |source| Self::Sftp { request, source }
+    }
+
+    /// Whether the connection itself has failed: what was sent may have arrived or not.
+    pub(crate) fn is_broken_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Sftp {
+                source: sftp::Error::Closed
+                    | sftp::Error::Io(_)
+                    | sftp::Error::Stalled(_)
+                    | sftp::Error::Protocol(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether a connection was refused, or ended, before a credential was offered.
+    pub(crate) fn is_connection_refused(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            **source,
+            ConnectError::Tcp(_)
+                | ConnectError::Ssh {
+                    step: KEY_EXCHANGE,
+                    ..
+                }
+        )
+    }
+
+    /// Whether what arrived, or what was read, is not what it should be: once that may be chance.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        matches!(
+            self,
+            Self::Size { .. }
+                | Self::Readback { .. }
+                | Self::LongerFile(_)
+                | Self::Source(SourceError::Checksum { .. })
+                | Self::Sftp {
+                    source: sftp::Error::Appended { .. },
+                    ..
+                }
+        )
+    }
+
+    /// Whether trying again can help.
+    pub(crate) fn kind(&self) -> VerdictKind {
+        self.verdict().kind
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        use Scope::{Destination, Object};
+        use VerdictKind::{Reject, Retry};
+        let (kind, scope) = match self {
+            Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
+            Self::KeyUnavailable { source, .. } => (source_kind(source), Destination),
+            Self::KeyUnusable { .. } | Self::NoDirectory(_) => (Reject, Destination),
+            Self::Connect { source, .. } => match **source {
+                ConnectError::HostKey { .. }
+                | ConnectError::LoginRefused { .. }
+                | ConnectError::SftpRefused { .. } => (Reject, Destination),
+                ConnectError::Name { .. }
+                | ConnectError::Tcp(_)
+                | ConnectError::NoBanner { .. }
+                | ConnectError::Silent { .. }
+                | ConnectError::Ssh { .. } => (Retry, Destination),
+            },
+            Self::Destination(_, verdict, _) => (verdict.kind, verdict.scope),
+            Self::Source(error) => (source_kind(error), Object),
+            Self::Sftp { source, .. } => match source.status().map(|status| status.code) {
+                Some(StatusCode::PERMISSION_DENIED | StatusCode::NO_SUCH_FILE) => (Reject, Object),
+                // FAILURE says nothing: a full disk and a quota are among them, and pass.
+                _ => (Retry, Object),
+            },
+            Self::IsDirectory(_)
+            | Self::Size { .. }
+            | Self::Readback { .. }
+            | Self::Conflict(_)
+            | Self::LongerFile(_)
+            | Self::TemporaryGone(_) => (Reject, Object),
+            Self::TemporaryLost(_)
+            | Self::HandOver(_)
+            | Self::NoProgress { .. }
+            | Self::Overtaken(_)
+            | Self::KeepsChanging(_)
+            | Self::Deadline => (Retry, Object),
+        };
+        Verdict { kind, scope }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "EventNotUnderstood",
+            Self::Path(_) => "RemotePathRefused",
+            Self::OwnObject(_) => "OwnObject",
+            Self::KeyUnavailable { .. } => "PrivateKeyUnavailable",
+            Self::KeyUnusable { .. } => "PrivateKeyUnusable",
+            Self::Connect { source, .. } => match **source {
+                ConnectError::Name { .. } => "NameNotFound",
+                ConnectError::Tcp(_) => "ConnectFailed",
+                ConnectError::NoBanner { .. } | ConnectError::Silent { .. } => "ServerSilent",
+                ConnectError::HostKey { .. } => "HostKeyMismatch",
+                ConnectError::LoginRefused { .. } => "LoginRefused",
+                ConnectError::SftpRefused { .. } => "SftpRefused",
+                ConnectError::Ssh { .. } => "ConnectionBroken",
+            },
+            Self::Destination(_, _, name) => name,
+            Self::Source(error) => match error {
+                SourceError::Denied(_) => "SourceDenied",
+                SourceError::NoSuchBucket(_) => "NoSuchBucket",
+                SourceError::Archived(_) => "SourceArchived",
+                SourceError::Body(_) | SourceError::Length { .. } => "SourceBroken",
+                SourceError::Checksum { .. } => "ChecksumMismatch",
+                SourceError::NotArchivable(_) => "NotArchivable",
+                SourceError::ArchiveDenied(_) => "ArchiveDenied",
+                SourceError::ArchiveTaken(_) => "ArchiveTaken",
+                _ => "SourceUnavailable",
+            },
+            Self::Sftp { source, .. } => match source {
+                sftp::Error::Status(status) => match status.code {
+                    StatusCode::PERMISSION_DENIED => "PermissionDenied",
+                    StatusCode::NO_SUCH_FILE => "NoSuchFile",
+                    _ => "SftpFailure",
+                },
+                sftp::Error::Stalled(_) => "ServerSilent",
+                sftp::Error::Protocol(_)
+                | sftp::Error::CutShort { .. }
+                | sftp::Error::Appended { .. } => "SftpProtocol",
+                sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
+            },
+            Self::NoDirectory(_) => "DirectoryMissing",
+            Self::IsDirectory(_) => "NameIsDirectory",
+            Self::Size { .. } => "SizeMismatch",
+            Self::Readback { .. } => "ReadbackMismatch",
+            Self::Conflict(_) => "FileExists",
+            Self::LongerFile(_) => "LongerFile",
+            Self::HandOver(_) => "HandOverFailed",
+            Self::NoProgress { .. } => "NoProgress",
+            Self::TemporaryGone(_) => "TemporaryGone",
+            Self::TemporaryLost(_) => "TemporaryLost",
+            Self::Overtaken(_) => "Overtaken",
+            Self::KeepsChanging(_) => "SourceKeepsChanging",
+            Self::Deadline => "DeadlineReached",
+        }
+    }
+}
+
+fn source_kind(error: &SourceError) -> VerdictKind {
+    match error {
+        SourceError::Denied(_)
+        | SourceError::Missing
+        | SourceError::NoSuchBucket(_)
+        | SourceError::Archived(_)
+        | SourceError::Checksum { .. }
+        | SourceError::NotArchivable(_)
+        | SourceError::ArchiveDenied(_)
+        | SourceError::ArchiveTaken(_)
+        | SourceError::TooLarge { .. }
+        | SourceError::NotText => VerdictKind::Reject,
+        SourceError::Replaced
+        | SourceError::Vanished
+        | SourceError::Body(_)
+        | SourceError::Length { .. }
+        | SourceError::Malformed { .. }
+        | SourceError::Checkpoint
+        | SourceError::Busy
+        | SourceError::Other(_) => VerdictKind::Retry,
+    }
+}

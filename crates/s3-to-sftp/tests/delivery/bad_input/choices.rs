@@ -1,0 +1,176 @@
+//! Servers that do not do what a setting asks for.
+
+use s3_to_sftp::error::VerdictKind;
+use s3_to_sftp::event::Skip;
+use s3_to_sftp::receipt::{Durable, Outcome, Published};
+use testkit::payload;
+use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, nth, once, status};
+
+use super::{failure, with, world};
+use crate::promises::links::delivered;
+
+/// A server that stores something else than it was sent is found by reading back, twice, and not published.
+#[tokio::test]
+async fn a_file_that_reads_back_differently() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(100_000));
+    let home = server.home().to_owned();
+    server.hook(every(Operation::Close, move || {
+        let home = home.clone();
+        Action::Run(Box::new(move || {
+            let entries = std::fs::read_dir(&home).expect("the home is there");
+            for path in entries.map(|entry| entry.expect("it is readable").path()) {
+                let mut bytes = std::fs::read(&path).expect("it is a file");
+                if let Some(byte) = bytes.get_mut(77_777) {
+                    *byte ^= 1;
+                }
+                std::fs::write(&path, bytes).expect("it is a file");
+            }
+        }))
+    }));
+    let (name, report) = failure(&world, &[("SSH_VERIFY", "readback")]).await;
+    assert_eq!(name, "ReadbackMismatch");
+    assert!(report.contains("set SSH_VERIFY=size"), "{report}");
+}
+
+/// The file that is read back ends early.
+#[tokio::test]
+async fn a_file_that_reads_back_shorter() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(600_000));
+    server.hook(|request| {
+        if request.operation == Operation::Read && request.offset > 0 {
+            Action::refuse(status::EOF)
+        } else {
+            Action::Pass
+        }
+    });
+    let (name, _) = failure(&world, &[("SSH_VERIFY", "readback")]).await;
+    assert_eq!(name, "ReadbackMismatch");
+}
+
+#[tokio::test]
+async fn a_server_that_gives_nothing_to_read() {
+    let (world, server) = world().await;
+    server.hook(every(Operation::Read, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    let (name, _) = failure(&world, &[("SSH_VERIFY", "readback")]).await;
+    assert_eq!(name, "PermissionDenied");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_file_mode_is_a_warning() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    server.hook(every(Operation::Fsetstat, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    let deliverer = world.deliverer(&[("SSH_FILE_MODE", "600")]);
+    delivered(world.deliver_by(&deliverer, "f").await);
+    // It was sent with the OPEN as well, so that nobody else could read the file meanwhile.
+    let open = &server.requests_of(Operation::Open)[0];
+    assert_eq!(open.attributes.permissions, Some(0o600));
+}
+
+/// A file appears between the look at the name and the rename: a plain rename does not go over it.
+#[tokio::test]
+async fn a_conflict_at_the_last_moment() {
+    for (choice, fails) in [("skip", false), ("fail", true)] {
+        let (world, server) = world().await;
+        world.put("f", "content");
+        let home = server.home().to_owned();
+        server.hook(once(Operation::Rename, move || {
+            std::fs::write(home.join("f"), "theirs").expect("written");
+            Action::Pass
+        }));
+        let deliverer = world.deliverer(&[("SSH_ON_CONFLICT", choice)]);
+        let outcome = world.deliver_by(&deliverer, "f").await;
+        match outcome {
+            Outcome::Failed(error) if fails => assert_eq!(error.name(), "FileExists"),
+            Outcome::Skipped(_, Skip::Exists(_)) if !fails => {}
+            other => panic!("{choice}: {other:?}"),
+        }
+        assert_eq!(world.file("f"), b"theirs");
+        assert!(world.has_source("f"));
+        world.assert_only(&["f"]);
+        assert!(server.requests_of(Operation::PosixRename).is_empty());
+    }
+}
+
+/// A longer file, and a server that cuts none: the one way left is to remove it first, and the receipt says so.
+#[tokio::test]
+async fn a_direct_upload_over_a_longer_file_that_cannot_be_cut() {
+    let (world, server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
+    world.put("f", payload::ramp(50_000));
+    std::fs::write(world.home().join("f"), payload::seeded(1, 80_000)).expect("written");
+    server.hook(every(Operation::Fsetstat, || {
+        Action::refuse(status::OP_UNSUPPORTED)
+    }));
+    let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+    let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+    assert_eq!(receipt.published, Published::DirectWithGap);
+    assert!(world.file("f") == payload::ramp(50_000));
+    world.assert_only(&["f"]);
+}
+
+/// In `direct` nothing is gone on with, and nothing is removed: the source stays.
+#[tokio::test]
+async fn a_direct_upload_that_breaks() {
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(8 * 1024 * 1024));
+    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert!(world.has_source("f"));
+    assert_eq!(server.connections(), 1);
+    server.clear_hooks();
+    delivered(world.deliver_by(&deliverer, "f").await);
+    assert!(world.file("f") == payload::ramp(8 * 1024 * 1024));
+}
+
+/// What a power cut would leave: told as far as the server lets it be known.
+#[tokio::test]
+async fn the_receipt_tells_what_is_durable() {
+    let (world, _server) = world().await;
+    world.put("f", "content");
+    // This server opens no directory.
+    assert_eq!(delivered(world.deliver("f").await).durable, Durable::File);
+    let (world, _server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
+    world.put("f", "content");
+    assert_eq!(
+        delivered(world.deliver("f").await).durable,
+        Durable::NotKnown
+    );
+}
+
+/// Partners lock accounts: for a minute, and longer each time, this environment does not connect again.
+#[tokio::test]
+async fn a_server_that_refused_the_login_is_left_alone_in_the_next_invocation() {
+    let (world, server) = with(SftpServer::builder().reject_auth()).await;
+    world.put("f", "content");
+    let deliverer = world.deliverer(&[]);
+    for _ in 0..3 {
+        let outcome = world.deliver_by(&deliverer, "f").await;
+        let Outcome::Failed(error) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(error.name(), "LoginRefused", "{}", error.report());
+    }
+    assert_eq!(server.connections(), 1, "it was asked once");
+    // Whether it would refuse again is not known, so that is a reason to try again.
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert!(
+        error.report().contains("was not tried again"),
+        "{}",
+        error.report()
+    );
+}

@@ -1,0 +1,327 @@
+//! What has been put, seen and taken, and what must never be. Content is compared, not sizes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use testkit::s3::Store;
+
+use crate::world::{BUCKET, Contents, Guise, Kind, Start};
+
+/// Something that must never be.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation(pub(crate) String);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One put.
+#[derive(Debug, Clone)]
+struct Version {
+    content: Bytes,
+    /// The user has deleted it, or has put another one while it was still there.
+    is_withdrawn: bool,
+    /// It was seen under the final name.
+    is_published: bool,
+}
+
+/// What an outside observer knows of one key.
+pub(crate) struct Ledger {
+    pub(crate) home: PathBuf,
+    pub(crate) key: String,
+    pub(crate) store: Store,
+    pub(crate) contents: Contents,
+    kind: Kind,
+    start: Start,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    versions: Vec<Version>,
+    /// The newest that was seen under the final name.
+    newest: Option<usize>,
+    /// The server, or the partner, has taken the final file away.
+    is_taken: bool,
+    /// Somebody else has put a file there.
+    is_foreign: bool,
+    violation: Option<Violation>,
+    /// Why a temporary may be left.
+    excuse: Option<&'static str>,
+    /// Why the partner's old file may be left under the name that it was moved aside to.
+    excuse_aside: Option<&'static str>,
+}
+
+impl Ledger {
+    pub(crate) fn new(home: PathBuf, key: String, store: Store, kind: Kind, start: Start) -> Self {
+        Self {
+            home,
+            key,
+            store,
+            contents: Contents::new(kind.size()),
+            kind,
+            start,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A user puts a version.
+    pub(crate) fn put(&self, content: Bytes, is_later: bool) {
+        let mut state = self.lock();
+        let was_there = self.store.exists(BUCKET, &self.key);
+        if let Some(last) = state.versions.last_mut() {
+            last.is_withdrawn |= was_there;
+        }
+        self.store.put(BUCKET, &self.key, content.clone());
+        if is_later {
+            // S3's clock has seconds, and the test is faster than that.
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+            self.store.set_last_modified(BUCKET, &self.key, later);
+        }
+        state.versions.push(Version {
+            content,
+            is_withdrawn: false,
+            is_published: false,
+        });
+    }
+
+    /// A user deletes what is there.
+    pub(crate) fn delete(&self) {
+        let mut state = self.lock();
+        if self.store.exists(BUCKET, &self.key)
+            && let Some(last) = state.versions.last_mut()
+        {
+            last.is_withdrawn = true;
+        }
+        self.store.delete(BUCKET, &self.key);
+    }
+
+    /// Somebody else's file appears under the final name.
+    pub(crate) fn appears(&self) {
+        self.watch();
+        self.write_file(&self.key, &self.contents.older);
+        self.lock().is_foreign = true;
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.lock().is_foreign
+    }
+
+    /// The partner has read the file and removes it, if it is one of ours.
+    pub(crate) fn consume(&self) {
+        self.watch();
+        let mut state = self.lock();
+        if self.file(&self.key).is_some() && state.newest.is_some() {
+            _ = std::fs::remove_file(self.home.join(&self.key));
+            state.is_taken = true;
+        }
+    }
+
+    pub(crate) fn versions(&self) -> usize {
+        self.lock().versions.len()
+    }
+
+    /// A temporary may be left, for this reason.
+    pub(crate) fn excuse(&self, reason: &'static str) {
+        self.lock().excuse = Some(reason);
+    }
+
+    pub(crate) fn excuse_aside(&self, reason: &'static str) {
+        self.lock().excuse_aside = Some(reason);
+    }
+
+    /// What has to hold whenever one looks.
+    pub(crate) fn watch(&self) {
+        let mut state = self.lock();
+        // In this order: what is published between the two looks is then seen.
+        let has_source = self.store.exists(BUCKET, &self.key);
+        let file = self.file(&self.key);
+        let seen = self.judge(&mut state, file.as_deref(), has_source);
+        if let (Err(violation), None) = (seen, &state.violation) {
+            state.violation = Some(violation);
+        }
+        if self.kind.guise == Guise::TakesAtRename
+            && state.newest.is_some()
+            && !self.is_older(&file)
+        {
+            _ = std::fs::remove_file(self.home.join(&self.key));
+            state.is_taken = true;
+        }
+    }
+
+    fn judge(
+        &self,
+        state: &mut State,
+        file: Option<&[u8]>,
+        has_source: bool,
+    ) -> Result<(), Violation> {
+        match file {
+            // I5 again: under `fail` it stays whatever comes.
+            _ if state.is_foreign => {
+                if file != Some(&self.contents.older[..]) {
+                    return violation("I5: somebody else's file is replaced");
+                }
+            }
+            Some(file) if file == self.contents.older && self.start == Start::OlderFinal => {
+                if state.newest.is_some() && !state.is_taken {
+                    return violation("I2: yesterday's file is back over a newer one");
+                }
+            }
+            Some(file) => {
+                let mut versions = state.versions.iter().enumerate().rev();
+                match versions.find(|(_, version)| version.content == file) {
+                    Some((index, _)) => {
+                        // I2: never an older one over a newer one.
+                        if state.newest.is_some_and(|newest| newest > index) {
+                            return violation("I2: an older version stands over a newer one");
+                        }
+                        state.newest = Some(index);
+                        state.is_taken = false;
+                        for version in &mut state.versions[..=index] {
+                            version.is_published |= version.content == file;
+                        }
+                    }
+                    // I1: the final is absent, or some complete version.
+                    None if !self.kind.is_direct() => {
+                        return violation(format!(
+                            "I1: {} bytes that are no version stand under the final name",
+                            file.len()
+                        ));
+                    }
+                    None => {}
+                }
+            }
+            // What was there before is never destroyed for nothing.
+            None if self.start == Start::OlderFinal
+                && state.newest.is_none()
+                && !self.is_aside()
+                && !self.kind.is_direct() =>
+            {
+                return violation("I5: the old file is destroyed, and nothing is in its place");
+            }
+            None => {}
+        }
+        // I3: what is gone from S3 was delivered or withdrawn.
+        let gone = state.versions.len() - usize::from(has_source);
+        for (index, version) in state.versions[..gone].iter().enumerate() {
+            if !version.is_withdrawn && !version.is_published {
+                return violation(format!(
+                    "I3: version {} is gone from S3 and was never under the final name",
+                    index + 1
+                ));
+            }
+        }
+        // I5: what is not ours stays.
+        if self.start == Start::ForeignTemporary {
+            for name in self.foreign() {
+                if self.file(&name).as_deref() != Some(b"not ours") {
+                    return violation(format!("I5: {name} is not ours, and not what it was"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When every event has been dealt with, and every retry is over.
+    pub(crate) fn finally(&self) -> Result<(), Violation> {
+        self.watch();
+        let state = self.lock();
+        if let Some(violation) = &state.violation {
+            return Err(violation.clone());
+        }
+        let file = self.file(&self.key);
+        let newest = state.versions.last().filter(|last| !last.is_withdrawn);
+        if state.is_foreign {
+            // Refused, or overwritten by its owner: the source stays, or was delivered before.
+        } else if self.kind.guise == Guise::TakesAtClose {
+            // Refused: everything stays as it was.
+            if newest.is_some() && !self.store.exists(BUCKET, &self.key) {
+                return violation("the source is gone, and the server took the file away");
+            }
+        } else if let Some(newest) = newest {
+            let is_there = file.as_ref().is_some_and(|file| *file == newest.content);
+            if !is_there && !(state.is_taken && newest.is_published) {
+                return violation("the newest version is not there in the end");
+            }
+            if self.store.exists(BUCKET, &self.key) {
+                return violation("the source is still there in the end");
+            }
+        } else if state.newest.is_none() && self.start == Start::OlderFinal {
+            if !self.is_older(&file) && !(self.is_aside() && state.excuse_aside.is_some()) {
+                return violation("the object was withdrawn, and the old file is not back");
+            }
+        } else if state.newest.is_some() && file.is_none() && !state.is_taken {
+            return violation("a version that was published is gone");
+        }
+        // I4: no name of ours is left.
+        let mut left = self.names_of_ours();
+        if state.excuse.is_some() {
+            left.retain(|name| is_aside(name));
+        }
+        if state.excuse_aside.is_some() {
+            left.retain(|name| !is_aside(name));
+        }
+        if left.is_empty() {
+            Ok(())
+        } else {
+            violation(format!("I4: {left:?} are left"))
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.home.join(name)).ok()
+    }
+
+    pub(crate) fn write_file(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.home.join(name), content).expect("the home can be written to");
+    }
+
+    pub(crate) fn foreign(&self) -> [String; 2] {
+        ["0123456789abcdef0123", "0123456789abcdef0123.old"]
+            .map(|tag| format!(".{}.{tag}.part", self.key))
+    }
+
+    /// Temporaries, and files that were moved aside.
+    pub(crate) fn names_of_ours(&self) -> Vec<String> {
+        let prefix = format!(".{}.", self.key);
+        let foreign = self.foreign();
+        let entries = std::fs::read_dir(&self.home).expect("the home is there");
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.starts_with(&prefix) && !foreign.contains(name))
+            .collect()
+    }
+
+    pub(crate) fn temporaries(&self) -> Vec<String> {
+        let mut names = self.names_of_ours();
+        names.retain(|name| !is_aside(name));
+        names
+    }
+
+    fn is_aside(&self) -> bool {
+        let names = self.names_of_ours();
+        let mut aside = names.iter().filter(|name| is_aside(name));
+        aside.any(|name| self.is_older(&self.file(name)))
+    }
+
+    fn is_older(&self, file: &Option<Vec<u8>>) -> bool {
+        file.as_ref()
+            .is_some_and(|file| *file == self.contents.older)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_aside(name: &str) -> bool {
+    name.ends_with(".old.part")
+}
+
+fn violation(what: impl Into<String>) -> Result<(), Violation> {
+    Err(Violation(what.into()))
+}

@@ -1,0 +1,372 @@
+//! A schedule of events, and the hooks that make them happen.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use testkit::s3::{Action as S3Action, Request as S3Request};
+use testkit::sftp::{Action, Operation, Request, status};
+use tokio::sync::Notify;
+
+use crate::event::{Actor, After, Event, Held, is_before_the_look};
+use crate::round::{Pace, Round};
+
+/// An event, and when it happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) event: Event,
+    /// At which of the requests that it can happen at, counted from the event before it.
+    pub(crate) at: usize,
+    /// The only requests that count.
+    pub(crate) only: Option<Operation>,
+}
+
+impl Step {
+    pub(crate) fn new(event: Event, at: usize) -> Self {
+        Self {
+            event,
+            at,
+            only: None,
+        }
+    }
+
+    /// At a request of one operation.
+    #[cfg(feature = "take-out-rules")]
+    pub(crate) fn on(event: Event, operation: Operation, at: usize) -> Self {
+        Self {
+            event,
+            at,
+            only: Some(operation),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Plan {
+    round: Arc<Round>,
+    steps: Vec<Step>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many have happened.
+    happened: usize,
+    /// Requests since then that the next one could happen at.
+    seen: usize,
+    /// Requests that are held, and have their last look behind them.
+    held: usize,
+    /// The connections so far.
+    connections: u64,
+    beside: Option<Beside>,
+    /// The connection whose CLOSE is refused.
+    refuses_close: Option<u64>,
+}
+
+/// A delivery that is to be held at an operation.
+struct Beside {
+    /// Its connection is the first one above this.
+    above: u64,
+    operation: Operation,
+    reached: Arc<Notify>,
+}
+
+impl Plan {
+    pub(crate) fn new(round: &Arc<Round>, steps: &[Step]) -> Self {
+        Self {
+            round: Arc::clone(round),
+            steps: steps.to_vec(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Whether everything has happened.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().happened == self.steps.len()
+    }
+
+    pub(crate) fn at_sftp(self: &Arc<Self>, request: &Request) -> Action {
+        let round = &self.round;
+        round.ledger.watch();
+        if let Some(action) = self.hold_beside(request) {
+            return Action::Both(Box::new(action), Box::new(round.manner.action(request)));
+        }
+        let is_before = is_before_the_look(request);
+        let event = self.next(|step, state| {
+            let event = step.event;
+            let size = round.ledger.contents.first.len();
+            step.only.is_none_or(|only| only == request.operation)
+                && event.is_for_sftp(request, size, round.kind.guise.has_fsync())
+                && self.is_promised(event, state, is_before)
+        });
+        let Some(event) = event else {
+            if request.operation == Operation::Close
+                && self.lock().refuses_close == Some(request.connection)
+            {
+                return Action::refuse(status::FAILURE);
+            }
+            return round.manner.action(request);
+        };
+        let removes_old = request.operation == Operation::Remove
+            && request
+                .path
+                .as_deref()
+                .is_some_and(|path| path.ends_with(".old.part"));
+        if event.cuts() && removes_old {
+            round
+                .ledger
+                .excuse_aside("its removal was the very last request");
+        }
+        if event == Event::Refused && request.operation == Operation::Remove {
+            round.ledger.excuse("its removal was refused");
+        }
+        self.happen(event, request, is_before)
+    }
+
+    fn happen(self: &Arc<Self>, event: Event, request: &Request, is_before: bool) -> Action {
+        let round = &self.round;
+        let ledger = &round.ledger;
+        let when = match event {
+            Event::CutBefore => return Action::Disconnect,
+            Event::CutAfter => Action::DisconnectAfter,
+            Event::KilledBefore => {
+                round.kill.notify_one();
+                return Action::Disconnect;
+            }
+            Event::KilledAfter => {
+                round.kill.notify_one();
+                Action::DisconnectAfter
+            }
+            Event::Refused => return Action::refuse(status::FAILURE),
+            Event::Reboot(left) => {
+                round.manner.reboot(&ledger.temporaries(), left);
+                return Action::Disconnect;
+            }
+            Event::Cleaned | Event::CleanedAndCut => {
+                for name in ledger.temporaries() {
+                    _ = std::fs::remove_file(ledger.home.join(name));
+                }
+                if event == Event::CleanedAndCut {
+                    return Action::Disconnect;
+                }
+                Action::Pass
+            }
+            Event::LastWriteLost => return Action::AcknowledgeOnly,
+            Event::ToldAtClose => {
+                self.lock().refuses_close = Some(request.connection);
+                return Action::AcknowledgeOnly;
+            }
+            Event::HandOver => match round.stop() {
+                Some(stop) => Action::Wait(Box::pin(async move {
+                    tokio::time::sleep_until(stop + Duration::from_millis(5)).await;
+                })),
+                None => Action::Pass,
+            },
+            Event::Whole(actor, held) => {
+                let other = self.whole(actor, is_before);
+                match held {
+                    Held::Before => Action::Wait(Box::pin(other)),
+                    Held::Answer => Action::WaitAfter(Box::pin(other)),
+                    Held::Frozen => Action::Freeze(Box::pin(other)),
+                }
+            }
+            Event::Beside(actor, operation, after) => {
+                Action::Wait(Box::pin(self.beside(actor, operation, after)))
+            }
+            Event::SlowAndNewer => {
+                let other = self.whole(Actor::Newer, true);
+                Action::Wait(Box::pin(async move {
+                    tokio::time::sleep(Duration::from_millis(2100)).await;
+                    other.await;
+                }))
+            }
+            Event::ForeignFinal => {
+                ledger.appears();
+                Action::Pass
+            }
+            _ => {
+                self.user_acts(event);
+                Action::Pass
+            }
+        };
+        Action::Both(Box::new(when), Box::new(round.manner.action(request)))
+    }
+
+    pub(crate) fn at_s3(self: &Arc<Self>, request: &S3Request) -> S3Action {
+        self.round.ledger.watch();
+        let operation = request.operation.as_str();
+        // Everything is read, or nothing is: a look that is held here answers what is there then.
+        let is_before = operation != "DeleteObject";
+        let ignores = self.round.kind.bucket == crate::world::Bucket::IgnoresIfMatch;
+        let event = self.next(|step, state| {
+            let event = step.event;
+            step.only.is_none()
+                && event.is_for_s3(operation)
+                && !(event.puts() && ignores && !is_before)
+                && self.is_promised(event, state, true)
+        });
+        match event {
+            None => S3Action::Pass,
+            Some(Event::S3AnswerLost) => S3Action::LoseAnswer,
+            Some(Event::Corrupted) => S3Action::Corrupt { offset: 12_345 },
+            Some(Event::KilledBefore) => {
+                self.round.kill.notify_one();
+                S3Action::Fail {
+                    status: 500,
+                    code: "InternalError",
+                    message: "the client is gone",
+                }
+            }
+            Some(Event::KilledAfter) => {
+                self.round.kill.notify_one();
+                S3Action::LoseAnswer
+            }
+            Some(Event::Whole(actor, _)) => S3Action::hold(self.whole(actor, is_before)),
+            Some(event) => {
+                self.user_acts(event);
+                S3Action::Pass
+            }
+        }
+    }
+
+    /// Whether what follows is promised: a newer version that lives between a last look and its rename is
+    /// not, and where a held request has its look behind it, that may be now.
+    fn is_promised(&self, event: Event, state: &State, is_before: bool) -> bool {
+        let delivers_newer = matches!(event, Event::Whole(Actor::Newer, _))
+            || (event.delivers() && self.round.ledger.versions() > 1);
+        !(delivers_newer && (!is_before || state.held > 0)) && !(event.puts() && state.held > 0)
+    }
+
+    /// The event that happens at a request that this says it can happen at.
+    fn next(&self, can: impl FnOnce(Step, &State) -> bool) -> Option<Event> {
+        let mut state = self.lock();
+        let step = *self.steps.get(state.happened)?;
+        let event = step.event;
+        let is_late = event == Event::HandOver && self.round.stop().is_none();
+        let is_alone = matches!(
+            event,
+            Event::Whole(Actor::Retry, _) | Event::Beside(Actor::Retry, ..)
+        ) && (self.round.working().is_none()
+            || self.round.trigger == crate::round::Trigger::Direct);
+        if is_late || is_alone || !can(step, &state) {
+            return None;
+        }
+        state.seen += 1;
+        if state.seen < step.at {
+            return None;
+        }
+        state.seen = 0;
+        state.happened += 1;
+        Some(event)
+    }
+
+    /// Another delivery, from its beginning to its end.
+    fn whole(
+        self: &Arc<Self>,
+        actor: Actor,
+        is_before: bool,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let plan = Arc::clone(self);
+        let id = plan.arrives(actor);
+        plan.lock().held += usize::from(!is_before);
+        async move {
+            if let Some(id) = id {
+                plan.round.receive(&id, Pace::Unkillable).await;
+            }
+            plan.lock().held -= usize::from(!is_before);
+        }
+    }
+
+    /// Another delivery begins; ready when it is held where it shall be.
+    fn beside(
+        self: &Arc<Self>,
+        actor: Actor,
+        operation: Operation,
+        after: After,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let plan = Arc::clone(self);
+        let id = plan.arrives(actor);
+        let reached = Arc::new(Notify::new());
+        let mut state = plan.lock();
+        state.beside = Some(Beside {
+            above: state.connections,
+            operation,
+            reached: Arc::clone(&reached),
+        });
+        drop(state);
+        let round = Arc::clone(&plan.round);
+        async move {
+            let Some(id) = id else { return };
+            let (reached_by, over) = (Arc::clone(&reached), round.is_over());
+            let working = Arc::clone(&round);
+            let task = tokio::spawn(async move {
+                let delivering = working.receive(&id, Pace::Unkillable);
+                match after {
+                    After::GoesOn => _ = delivering.await,
+                    After::Dies => tokio::select! {
+                        _ = delivering => {}
+                        () = over => working.died(&id),
+                    },
+                }
+                reached_by.notify_one();
+            });
+            round.beside(task);
+            reached.notified().await;
+            drop(plan);
+        }
+    }
+
+    fn hold_beside(&self, request: &Request) -> Option<Action> {
+        let mut state = self.lock();
+        state.connections = state.connections.max(request.connection);
+        let is_it = state.beside.as_ref().is_some_and(|beside| {
+            request.connection > beside.above && request.operation == beside.operation
+        });
+        let beside = state.beside.take_if(|_| is_it)?;
+        let is_before = is_before_the_look(request);
+        state.held += usize::from(!is_before);
+        drop(state);
+        beside.reached.notify_one();
+        Some(Action::Wait(Box::pin(self.round.is_over())))
+    }
+
+    /// The message of another environment.
+    fn arrives(&self, actor: Actor) -> Option<String> {
+        let round = &self.round;
+        match actor {
+            Actor::Twin => {
+                round.post("twin", None);
+                Some("twin".to_owned())
+            }
+            Actor::Retry => round.working(),
+            Actor::Newer => Some(self.put_other()),
+        }
+    }
+
+    fn put_other(&self) -> String {
+        let ledger = &self.round.ledger;
+        let number = ledger.versions() + 1;
+        ledger.put(ledger.contents.other(number), false);
+        let id = format!("put {number}");
+        self.round.post(&id, None);
+        id
+    }
+
+    fn user_acts(&self, event: Event) {
+        let ledger = &self.round.ledger;
+        match event {
+            Event::OtherContent => _ = self.put_other(),
+            Event::SameContent => {
+                ledger.consume();
+                ledger.put(ledger.contents.first.clone(), true);
+                let id = format!("put {}", ledger.versions());
+                self.round.post(&id, None);
+            }
+            Event::Deleted => ledger.delete(),
+            _ => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

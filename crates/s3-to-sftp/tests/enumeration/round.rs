@@ -1,0 +1,325 @@
+//! One object, the messages about it, and the environments that take them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use s3_to_sftp::event::{self, Event, Item, Job};
+use s3_to_sftp::hand_over::{Relay, RelayError};
+use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::object::ObjectName;
+use s3_to_sftp::owner::Owner;
+use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::settings::Settings;
+use s3_to_sftp::source::S3;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::ledger::{Ledger, Violation};
+use crate::manner::Manner;
+use crate::world::{BUCKET, Kind, Start, World};
+
+/// More than any schedule needs, and less than a dead-letter queue's patience.
+const RECEIVES: u32 = 8;
+
+/// How long an invocation lasts that has to hand over: what is left of it behind the stop is half a second.
+const SHORT: Duration = Duration::from_millis(650);
+const UNTIL_STOP: Duration = Duration::from_millis(160);
+
+/// How environments learn of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// By a queue: each receive is an owner of its own.
+    Queue,
+    /// By S3 itself: the retries of an invocation have its request id.
+    Direct,
+}
+
+#[derive(Debug, Clone)]
+struct Message {
+    id: String,
+    /// None: the event of a put. Otherwise what an invocation has handed over.
+    hand_over: Option<String>,
+    receives: u32,
+    is_done: bool,
+    /// An attempt ended without being able to take back what it did, and no later one has done that.
+    is_abrupt: bool,
+}
+
+/// See the module.
+pub(crate) struct Round {
+    pub(crate) ledger: Ledger,
+    pub(crate) manner: Manner,
+    pub(crate) kind: Kind,
+    pub(crate) trigger: Trigger,
+    /// Whether a temporary may not even be left by an attempt that died after its own retry had delivered.
+    is_strict: bool,
+    settings: Settings,
+    s3: S3,
+    mail: Mutex<Vec<Message>>,
+    /// Ends the environment that is at work now, as SIGKILL does.
+    pub(crate) kill: Notify,
+    /// Whether the first attempt is over.
+    over: watch::Sender<bool>,
+    besides: Mutex<Vec<JoinHandle<()>>>,
+    /// When the invocation at work hands over; none where it has time enough.
+    stop: Mutex<Option<Instant>>,
+}
+
+impl Round {
+    pub(crate) fn new(
+        world: &World,
+        key: String,
+        start: Start,
+        trigger: Trigger,
+        is_strict: bool,
+    ) -> Self {
+        let home = world.server.home().to_owned();
+        let round = Self {
+            ledger: Ledger::new(home.clone(), key, world.s3.store(), world.kind, start),
+            manner: Manner::new(world.kind.guise, home),
+            kind: world.kind,
+            trigger,
+            is_strict,
+            settings: world.settings.clone(),
+            s3: S3::with_client(world.s3.client()),
+            mail: Mutex::default(),
+            kill: Notify::new(),
+            over: watch::Sender::new(false),
+            besides: Mutex::default(),
+            stop: Mutex::default(),
+        };
+        let ledger = &round.ledger;
+        match start {
+            Start::OlderFinal => ledger.write_file(&ledger.key, &ledger.contents.older),
+            Start::ForeignTemporary => {
+                for name in ledger.foreign() {
+                    ledger.write_file(&name, b"not ours");
+                }
+            }
+            Start::Nothing | Start::OwnPartial | Start::HandedOver => {}
+        }
+        ledger.put(ledger.contents.first.clone(), false);
+        round.post("put", None);
+        round
+    }
+
+    /// An event, or a hand-over, arrives in the queue.
+    pub(crate) fn post(&self, id: &str, hand_over: Option<String>) {
+        let mut mail = lock(&self.mail);
+        if mail.iter().any(|message| message.id == id) {
+            return;
+        }
+        mail.push(Message {
+            id: id.to_owned(),
+            hand_over,
+            receives: 0,
+            is_done: false,
+            is_abrupt: false,
+        });
+    }
+
+    /// The message whose turn it is.
+    pub(crate) fn next(&self) -> Option<String> {
+        let mail = lock(&self.mail);
+        let message = mail.iter().find(|message| !message.is_done)?;
+        Some(message.id.clone())
+    }
+
+    /// One receive of a message, by an environment of its own. None: it was killed.
+    pub(crate) async fn receive(self: &Arc<Self>, id: &str, pace: Pace) -> Option<Outcome> {
+        let message = {
+            let mut mail = lock(&self.mail);
+            let message = mail.iter_mut().find(|message| message.id == id)?;
+            message.receives += 1;
+            message.clone()
+        };
+        let owner = match self.trigger {
+            Trigger::Queue => Owner::attempt(id, message.receives),
+            Trigger::Direct => Owner::from(id),
+        };
+        let deliverer = self.environment();
+        let now = Instant::now();
+        let time = match pace {
+            Pace::Short => SHORT,
+            Pace::Enough | Pace::Unkillable => Duration::from_secs(60),
+        };
+        *lock(&self.stop) = (pace == Pace::Short).then(|| now + UNTIL_STOP);
+        let relay = Post(Arc::clone(self), format!("{id}.{}", message.receives));
+        let versions = self.ledger.versions();
+        let delivering = async {
+            let invocation = deliverer.invocation(now + time);
+            let mut invocation = invocation.handing_over_to(relay);
+            let outcome = invocation.deliver(self.item(&message), owner).await;
+            invocation.finish().await;
+            outcome
+        };
+        let outcome = tokio::select! {
+            biased;
+            () = self.kill.notified(), if pace != Pace::Unkillable => None,
+            outcome = delivering => Some(outcome),
+        };
+        *lock(&self.stop) = None;
+        self.ledger.watch();
+        self.note(id, outcome.as_ref(), versions);
+        outcome
+    }
+
+    /// What becomes of a message.
+    fn note(&self, id: &str, outcome: Option<&Outcome>, versions: usize) {
+        let mut mail = lock(&self.mail);
+        let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
+            return;
+        };
+        let is_abrupt = match outcome {
+            None => true,
+            Some(Outcome::Failed(error)) => [
+                "ConnectionBroken",
+                "ConnectFailed",
+                "ServerSilent",
+                "DeadlineReached",
+                // The destination was left alone: what an attempt before has left is still there.
+                "SourceUnavailable",
+            ]
+            .contains(&error.name()),
+            Some(_) => false,
+        };
+        let is_late = message.is_done;
+        match outcome {
+            None | Some(Outcome::Failed(_)) => {}
+            Some(Outcome::Delivered(..)) => {
+                message.is_done = true;
+                // The same version: its attempt has removed what the ones before have left.
+                if versions == self.ledger.versions() {
+                    message.is_abrupt = false;
+                }
+            }
+            Some(_) => message.is_done = true,
+        }
+        if is_abrupt && !(is_late && self.is_strict) {
+            message.is_abrupt = true;
+        }
+    }
+
+    /// Whether the message that is at work now has a second receive meanwhile: its visibility ran out.
+    pub(crate) fn working(&self) -> Option<String> {
+        let mail = lock(&self.mail);
+        let message = mail
+            .iter()
+            .find(|message| !message.is_done && message.receives > 0)?;
+        Some(message.id.clone())
+    }
+
+    /// The environment at work on a message was killed.
+    pub(crate) fn died(&self, id: &str) {
+        self.note(id, None, 0);
+    }
+
+    /// All messages, until none is left.
+    pub(crate) async fn drain(self: &Arc<Self>) -> Result<(), Violation> {
+        while let Some(id) = self.next() {
+            let outcome = self.receive(&id, Pace::Enough).await;
+            let mut mail = lock(&self.mail);
+            let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
+                break;
+            };
+            if message.receives >= RECEIVES && !message.is_done {
+                let refuses = self.kind.guise == crate::world::Guise::TakesAtClose;
+                if refuses || self.ledger.is_foreign() {
+                    message.is_done = true;
+                    continue;
+                }
+                let outcome = match outcome {
+                    Some(Outcome::Failed(error)) => error.report(),
+                    other => format!("{other:?}"),
+                };
+                return Err(Violation(format!("{id} is never done: {outcome}")));
+            }
+        }
+        if lock(&self.mail).iter().any(|message| message.is_abrupt) {
+            self.ledger
+                .excuse("an attempt died, and no later one was of its version");
+        }
+        Ok(())
+    }
+
+    /// The first attempt is over: whoever waited for that goes on, until its own end.
+    pub(crate) async fn release(&self) {
+        self.over.send_replace(true);
+        loop {
+            let beside = lock(&self.besides).pop();
+            let Some(beside) = beside else { break };
+            _ = beside.await;
+        }
+    }
+
+    /// Until the first attempt is over.
+    pub(crate) fn is_over(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut over = self.over.subscribe();
+        async move {
+            _ = over.wait_for(|over| *over).await;
+        }
+    }
+
+    pub(crate) fn beside(&self, task: JoinHandle<()>) {
+        lock(&self.besides).push(task);
+    }
+
+    /// When the invocation at work stops.
+    pub(crate) fn stop(&self) -> Option<Instant> {
+        *lock(&self.stop)
+    }
+
+    fn item(&self, message: &Message) -> Item {
+        if let Some(hand_over) = &message.hand_over {
+            match event::parse(hand_over.as_bytes()) {
+                Ok(Event::Notification(mut items)) if items.len() == 1 => {
+                    return items.remove(0);
+                }
+                other => panic!("a hand-over is not read: {other:?}"),
+            }
+        }
+        Item::Job(Job {
+            name: ObjectName {
+                bucket: BUCKET.to_owned(),
+                key: self.ledger.key.clone(),
+            },
+            etag: None,
+            version_id: None,
+            size: None,
+            sequencer: None,
+        })
+    }
+
+    /// A process of its own: what one learnt of a server, another does not know.
+    fn environment(&self) -> Deliverer {
+        let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone());
+        #[cfg(feature = "take-out-rules")]
+        let deliverer = deliverer.with_rules(s3_to_sftp::rules::Rules::without(self.kind.without));
+        deliverer
+    }
+}
+
+/// How much time an invocation has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Enough,
+    /// The same, and no event kills it.
+    Unkillable,
+    /// It has to hand over.
+    Short,
+}
+
+/// The queue, as an invocation sees it.
+struct Post(Arc<Round>, String);
+
+impl Relay for Post {
+    async fn send(&self, message: &str) -> Result<(), RelayError> {
+        self.0.post(&self.1, Some(message.to_owned()));
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
