@@ -75,7 +75,7 @@ pub(crate) async fn handle(
 /// What has become of a direct event.
 #[derive(Debug, Default)]
 struct Direct {
-    receipts: Vec<Box<Receipt>>,
+    receipts: Vec<Receipt>,
     gone: usize,
     skipped: usize,
     continued: usize,
@@ -91,7 +91,7 @@ impl Direct {
         let mut direct = Self::default();
         for item in items {
             match invocation.deliver(item, request_id).await {
-                Outcome::Delivered(receipt, _) => direct.receipts.push(receipt),
+                Outcome::Delivered(receipt, _) => direct.receipts.push(*receipt),
                 Outcome::Gone(_) => direct.gone += 1,
                 Outcome::Continued(..) => direct.continued += 1,
                 Outcome::Skipped(..) => direct.skipped += 1,
@@ -157,7 +157,7 @@ async fn give_up(
 }
 
 /// The receipts that fit into an answer, in order.
-fn within_limit(receipts: &[Box<Receipt>]) -> Vec<Value> {
+fn within_limit(receipts: &[Receipt]) -> Vec<Value> {
     let mut size = 0;
     receipts
         .iter()

@@ -74,3 +74,36 @@ impl Relay for Next<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(queue: Option<&str>) -> Message {
+        Message {
+            id: None,
+            receive_count: None,
+            receipt_handle: None,
+            queue: queue.map(str::to_owned),
+            body: None,
+            content: Ok(Vec::new()),
+        }
+    }
+
+    /// No mapping sends such a batch. To guess would be to send a message to somebody else's queue.
+    #[test]
+    fn messages_of_several_queues_or_of_none_have_no_queue() {
+        let inbox = Some("arn:aws:sqs:us-east-1:123456789012:inbox");
+        let other = Some("arn:aws:sqs:us-east-1:123456789012:other");
+        let of = |queues: &[Option<&str>]| {
+            let messages: Vec<Message> = queues.iter().copied().map(message).collect();
+            queue_of(&messages).map(|queue| queue.name)
+        };
+        assert_eq!(of(&[inbox, inbox]).as_deref(), Some("inbox"));
+        assert_eq!(of(&[inbox, other]), None);
+        assert_eq!(of(&[inbox, None]), None);
+        assert_eq!(of(&[None, inbox]), None);
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[Some("inbox")]), None);
+    }
+}

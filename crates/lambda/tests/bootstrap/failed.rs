@@ -1,8 +1,11 @@
 //! When failed messages come again, and what never does.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::aws_calls::{Answer, Call};
 use testkit::event::{self, QUEUE_ARN};
+use testkit::runtime_api::Invocation;
 use testkit::sftp::{Action, Operation, every, status};
 
 use crate::relay::sent;
@@ -224,4 +227,33 @@ async fn a_direct_event_that_can_never_be_delivered_goes_there_too() {
         attributes["FunctionArn"],
         "arn:aws:lambda:us-east-1:000000000000:function:testkit"
     );
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_that_does_not_answer_ends_before_lambdas_deadline() {
+    const SHORT: Duration = Duration::from_secs(3);
+    let world = World::new().await;
+    let _bootstrap = world.start(&[("DEAD_LETTER_QUEUE_URL", DEAD)]);
+    world.aws.answer(|_| Answer::Silence);
+    let messages = [("garbage", "no JSON at all".to_owned(), 1)];
+    let invocation = Invocation::new(batch(&messages)).time(SHORT);
+    let outcome = world.api.run(&invocation).await;
+    assert_eq!(outcome.response(), &failures(&["garbage"]));
+    let invocation = Invocation::new(json!({ "hello": "world" })).time(SHORT);
+    let outcome = world.api.run(&invocation).await;
+    assert_eq!(outcome.error().0, "EventNotUnderstood");
+}
+
+/// Such a queue takes no message without a group.
+#[tokio::test]
+async fn a_dead_letter_queue_may_be_a_fifo_queue() {
+    let world = World::new().await;
+    let dead = format!("{DEAD}.fifo");
+    let _bootstrap = world.start(&[("DEAD_LETTER_QUEUE_URL", &dead)]);
+    let messages = [("garbage", "no JSON at all".to_owned(), 1)];
+    let outcome = world.api.invoke(batch(&messages)).await;
+    assert_eq!(outcome.response(), &failures(&[]));
+    let call = world.aws.of("SendMessage").remove(0);
+    assert_eq!(call.body["MessageGroupId"], "rejected");
+    assert_eq!(call.body["MessageDeduplicationId"], "garbage");
 }

@@ -197,6 +197,15 @@ async fn a_direct_event_is_relayed_by_the_function_that_invokes_itself() {
     let path = account.sshd().home().join("large.bin");
     let difference = payload::first_difference_in_file(&path, SIZE);
     assert_eq!(difference.expect("the file is there"), None);
+    let requests = s3.requests();
+    let ranges = requests
+        .iter()
+        .filter(|it| it.operation == "GetObject" && it.key == "large.bin")
+        .map(|it| it.range.is_some());
+    let ranges: Vec<bool> = ranges.collect();
+    assert!(ranges.len() >= 2, "another invocation went on: {ranges:?}");
+    let begun_anew = ranges.iter().skip(1).any(|is_range| !is_range);
+    assert!(!begun_anew, "{ranges:?}");
 }
 
 /// The queue by itself would show it after ten minutes, and give a reject up after twenty receives.
