@@ -188,8 +188,9 @@ fn tests(files: &[String]) -> BTreeSet<String> {
         tests.extend(with_attribute(text).map(str::to_owned));
         for list in lists(text, &makers) {
             for (before, name) in names(&list) {
-                // `fn name() => …` stands for a whole test; a name alone for a body elsewhere.
-                if before == "fn" || bodies.contains(name) {
+                // `fn name() => …` and `Rule: name` stand for a whole test; a name alone for a body elsewhere.
+                let is_of_a_rule = before.starts_with(char::is_uppercase) && name != "fn";
+                if before == "fn" || is_of_a_rule || bodies.contains(name) {
                     tests.insert(name.to_owned());
                 }
             }
@@ -338,6 +339,9 @@ promises! { world => group: three helper
 worlds! {
     fn four() => Five;
 }
+worlds! {
+    Rule: six,
+}
 other! { five }
 
 pub(crate) async fn three(world: World) {}
@@ -354,7 +358,7 @@ pub(crate) async fn five() {}
     fn a_test_is_what_has_the_attribute_or_is_made_of_a_list() {
         let tests = docs("").tests;
         let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
-        assert_eq!(tests, ["four", "one", "three", "two"]);
+        assert_eq!(tests, ["four", "one", "six", "three", "two"]);
     }
 
     #[test]
