@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # soak.sh [ARGUMENT…]: the function as it ships, between servers that are killed. `dev/scripts/soak.sh --help` lists the arguments.
-# BOOTSTRAP names an executable that is built already.
+# Without any: then 20 GiB through a real queue, for which the disk needs room. BOOTSTRAP and PACKAGE_ZIP name what is built already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,9 +12,17 @@ if [[ -z ${BOOTSTRAP:-} ]]; then
         *) printf 'make soak: AWS Lambda has no %s\n' "$(uname -m)" >&2 && exit 1 ;;
     esac
     dev/scripts/package.sh "$arch" "$PWD/package.zip"
+    export PACKAGE_ZIP=$PWD/package.zip
     BOOTSTRAP=$(realpath "${CARGO_TARGET_DIR:-target}")/release/bootstrap
 fi
 export BOOTSTRAP
 # Some clients give up plain HTTP to a local server when a certificate file of somebody else's is set.
 unset AWS_CA_BUNDLE
-exec cargo run --quiet -p soak -- "$@"
+cargo run --quiet -p soak -- "$@"
+(($# == 0)) || exit 0
+
+printf '\n20 GiB through a real queue, in invocations of 20 s, two of which are killed\n'
+export MINISTACK=$PWD/.test/venv/bin/ministack AWS_CLI=$PWD/.test/venv/bin/aws
+export RELAY_MIB=20480 RELAY_TIMEOUT=20 RELAY_MIB_PER_SECOND=0
+cargo test --quiet -p s3-to-sftp-lambda --features real-servers --test ministack -- \
+    --nocapture an_object_is_relayed_through_a_queue_by_invocations_that_are_killed

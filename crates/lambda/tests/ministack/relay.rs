@@ -18,8 +18,32 @@ const MIB: u64 = 1024 * 1024;
 /// Of the function, in seconds. Lambda wants the visibility time-out to be at least that.
 const TIMEOUT: u32 = 6;
 
-/// Longer than the relay takes on a slow machine.
-const RELAY: Duration = Duration::from_secs(200);
+/// What is relayed. `make soak` sets other figures than `make test`, in the environment.
+struct Relayed {
+    /// Bytes.
+    size: u64,
+    /// Of the function, in seconds.
+    timeout: u32,
+    /// What S3 sends at most in a second; none for as much as it can.
+    bytes_per_second: Option<u64>,
+    /// Longer than it takes on a slow machine.
+    most: Duration,
+}
+
+impl Relayed {
+    fn from_environment() -> Self {
+        let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+        let size = number("RELAY_MIB").unwrap_or(512);
+        let timeout = number("RELAY_TIMEOUT").and_then(|it| it.try_into().ok());
+        let rate = number("RELAY_MIB_PER_SECOND").unwrap_or(18);
+        Self {
+            size: size * MIB,
+            timeout: timeout.unwrap_or(TIMEOUT),
+            bytes_per_second: (rate > 0).then_some(rate * MIB),
+            most: Duration::from_secs(200 + size / 10),
+        }
+    }
+}
 
 /// An S3 for large and slow objects in front of the account's: with a bucket, and the private key.
 async fn inbox(account: &Account) -> S3Server {
@@ -62,13 +86,14 @@ fn hops(logs: &str) -> Option<u64> {
     reason = "figures are what this test is read for"
 )]
 async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
-    const SIZE: u64 = 512 * MIB;
     const KEY: &str = "large.bin";
     /// Bytes of a hop after which it is killed: some, and less than half of those that it would have moved.
     const KILLED_AFTER: u64 = 8 * MIB;
     /// The connections in which that happens.
     const KILLED: [u64; 2] = [3, 5];
 
+    let relayed = Relayed::from_environment();
+    let size = relayed.size;
     let account = Account::new().await;
     let s3 = inbox(&account).await;
     let line = Proxy::start(account.sshd().account().port).await;
@@ -78,17 +103,19 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
         .create_function_with(
             "provided.al2023",
             "bootstrap",
-            TIMEOUT,
+            relayed.timeout,
             &package(),
             environment,
         )
         .await;
     let dead = create_queue(&account, "dead", &json!({})).await;
-    let queue = create_queue_before(&account, &dead, 3, TIMEOUT).await;
+    let queue = create_queue_before(&account, &dead, 3, relayed.timeout).await;
     trigger_by(&account, &queue).await;
 
-    let stored = s3.put_generated(INBOX, KEY, SIZE);
-    slow(&s3, 18 * MIB);
+    let stored = s3.put_generated(INBOX, KEY, size);
+    if let Some(rate) = relayed.bytes_per_second {
+        slow(&s3, rate);
+    }
     let event = event::notification(INBOX, &[ObjectRef::stored(KEY, &stored)]);
     let begin = Instant::now();
     send(&account, &queue, &event.to_string()).await;
@@ -97,8 +124,9 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     let (mut longest_hop, mut is_killed) = (0, false);
     while s3.exists(INBOX, KEY) {
         assert!(
-            begin.elapsed() < RELAY,
-            "not within {RELAY:?}:\n{}",
+            begin.elapsed() < relayed.most,
+            "not within {:?}:\n{}",
+            relayed.most,
             account.ministack().logs()
         );
         if line.connections() > connections {
@@ -126,7 +154,7 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     let seconds = begin.elapsed().as_secs();
 
     let path = account.sshd().home().join(KEY);
-    let difference = payload::first_difference_in_file(&path, SIZE);
+    let difference = payload::first_difference_in_file(&path, size);
     assert_eq!(difference.expect("the file is there"), None);
     account
         .eventually("the queue is empty", async || {
@@ -140,13 +168,13 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
         "{hops} hand-overs, {kills} kills, {connections} connections, {seconds} s; sent {:.1} MiB \
          of {}, the longest hop {:.1}; VmHWM {:.1} MiB",
         mib(sent),
-        SIZE / MIB,
+        size / MIB,
         mib(longest_hop),
         mib(peak)
     );
     assert_eq!(kills, KILLED.len());
     assert!(hops >= 6, "{hops} hand-overs");
-    assert!(sent <= SIZE + longest_hop, "{:.1} MiB were sent", mib(sent));
+    assert!(sent <= size + longest_hop, "{:.1} MiB were sent", mib(sent));
     assert!(peak < 96 * MIB, "VmHWM is {:.1} MiB", mib(peak));
     assert!(peak > 4 * MIB, "the measurement measures");
 }
