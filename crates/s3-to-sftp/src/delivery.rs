@@ -253,13 +253,17 @@ impl<R: Relay> Delivery<'_, R> {
     /// The temporaries that earlier attempts may have left for `version`: those of this chain, and the one
     /// that was handed over. Oldest first.
     fn left_before(&self, version: &ObjectVersion, begun: Option<&Begun>) -> Vec<TemporaryPath> {
+        let owners = self.owners_before(begun);
+        let left = owners.iter();
+        left.filter_map(|owner| self.temporary(version, owner))
+            .collect()
+    }
+
+    /// Whose names these are.
+    fn owners_before(&self, begun: Option<&Begun>) -> Vec<String> {
         let handed_over = begun.map(|begun| begun.owner.clone());
         let predecessors = self.owner.predecessors().map(|owner| owner.to_string());
-        handed_over
-            .into_iter()
-            .chain(predecessors)
-            .filter_map(|owner| self.temporary(version, &owner))
-            .collect()
+        handed_over.into_iter().chain(predecessors).collect()
     }
 
     fn temporary(&self, version: &ObjectVersion, owner: &str) -> Option<TemporaryPath> {

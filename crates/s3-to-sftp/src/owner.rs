@@ -26,6 +26,11 @@ impl Owner {
         }
     }
 
+    /// Whether other attempts of the chain are the same owner.
+    pub(crate) fn is_of_all_attempts(&self) -> bool {
+        self.attempt == 0
+    }
+
     /// The attempts before this one, oldest first.
     pub(crate) fn predecessors(&self) -> impl Iterator<Item = Self> {
         let first = self.attempt.saturating_sub(REMEMBERED).max(1);

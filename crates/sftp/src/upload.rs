@@ -81,11 +81,19 @@ impl<'a> Upload<'a> {
 
     /// Goes on at `offset` of a file that is `length` bytes long, by a FSTAT of this very handle.
     pub async fn resume(session: &'a Session, handle: Handle, offset: u64, length: u64) -> Self {
+        let begun = Self::new(session, handle).await;
+        // What is there already would hide that a server stores the beginning of a large write only.
+        let most = if length > offset {
+            DEFAULT_WRITE_LENGTH as usize
+        } else {
+            begun.write_length
+        };
         Self {
             offset,
             acknowledged: offset,
             resumed_at_length: (offset > 0).then_some(length),
-            ..Self::new(session, handle).await
+            write_length: begun.write_length.min(most),
+            ..begun
         }
     }
 

@@ -114,11 +114,24 @@ impl<R: Relay> Attempt<'_, R> {
         let aside = path
             .temporary(&settings.temporary_name, &format!("{tag}.old"))
             .full;
+        let aside_of = |owner: &str| {
+            let tag = delivery.tag(version, &path, owner);
+            let aside = path.temporary(&settings.temporary_name, &format!("{tag}.old"));
+            aside.full
+        };
+        let left_aside: Vec<_> = delivery
+            .owners_before(self.begun)
+            .iter()
+            .map(|owner| aside_of(owner))
+            .filter(|left| *left != aside)
+            .collect();
         let place = Place {
             dir: settings.dir.as_deref(),
             path: &path,
             name: &name,
             aside: &aside,
+            left_aside: &left_aside,
+            is_name_reused: delivery.owner.is_of_all_attempts(),
             mode: settings.file_mode,
             window: window(settings.memory),
             drain_time: delivery.drain_time(),

@@ -59,7 +59,11 @@ impl Opened {
         // Some servers make whatever directory a path names, so SSH_DIR is looked at in the flight
         // of the OPEN, and judged first.
         let directory = place.dir.map(|dir| session.stat(dir));
-        let removed = remove_all(session, place, before);
+        let mut removed = remove_all(session, place, before);
+        if place.is_name_reused {
+            // Not written over: a file that is there already hides what a server stores of a large write.
+            removed.push(session.remove(name));
+        }
         let opened = open_new(session, place);
         let missing = match directory {
             Some(reply) => is_missing(&reply.await)?,

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use sftp::{Attributes, Error, Reply, Session, StatusCode};
 
-use super::{Place, Temporary, Verified, answered};
+use super::{Place, Temporary, Verified, answered, present};
 use crate::error::Cause;
 use crate::receipt::Published;
 use crate::rules::Rule;
@@ -244,6 +244,29 @@ pub(crate) async fn remove_old_file(session: &Session, place: &Place<'_>) {
         }
         _ => {}
     }
+}
+
+/// Deals with old files that earlier attempts have moved aside and left there: where nothing has the final
+/// name, the old file gets it back; else a newer one has it. Only before this attempt publishes: an earlier one
+/// that is still alive may move aside whatever stands there.
+pub(crate) async fn put_back(session: &Session, place: &Place<'_>) -> Result<(), Cause> {
+    let to = place.path.full();
+    for aside in place.left_aside {
+        let settled = match present(to, session.stat(to).await)? {
+            Some(_) => session.remove(aside).await,
+            None => session.rename(aside, to).await,
+        };
+        match settled {
+            Err(error) if error.status().is_none() => {
+                return Err(Cause::sftp(format!("RENAME of {aside}"))(error));
+            }
+            Err(error) if !error.is(StatusCode::NO_SUCH_FILE) => {
+                tracing::warn!(name = aside, %error, "an old file is left on the server");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether two looks saw the same file. When it was read last does not count: partners read.

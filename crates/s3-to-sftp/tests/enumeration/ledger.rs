@@ -103,8 +103,13 @@ impl Ledger {
     /// Somebody else's file appears under the final name.
     pub(crate) fn appears(&self) {
         self.watch();
-        self.write_file(&self.key, &self.contents.older);
-        self.lock().is_foreign = true;
+        let mut state = self.lock();
+        // In one step: whoever looks meanwhile sees no half of it.
+        let aside = format!("{}, on its way", self.key);
+        self.write_file(&aside, &self.contents.older);
+        std::fs::rename(self.home.join(aside), self.home.join(&self.key))
+            .expect("the home can be written to");
+        state.is_foreign = true;
     }
 
     pub(crate) fn is_foreign(&self) -> bool {

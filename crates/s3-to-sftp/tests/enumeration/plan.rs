@@ -79,6 +79,13 @@ impl Plan {
         }
     }
 
+    /// Whether an invocation was made to hand over.
+    pub(crate) fn has_handed_over(&self) -> bool {
+        let happened = self.lock().happened;
+        let mut steps = self.steps.iter().take(happened);
+        steps.any(|step| step.event == Event::HandOver)
+    }
+
     /// Whether everything has happened.
     pub(crate) fn is_over(&self) -> bool {
         self.lock().happened == self.steps.len()
@@ -334,8 +341,10 @@ impl Plan {
         let round = &self.round;
         match actor {
             Actor::Twin => {
-                round.post("twin", None);
-                Some("twin".to_owned())
+                // Each is another message: the retries of a request never overlap.
+                let id = format!("twin {}", self.lock().happened);
+                round.post(&id, None);
+                Some(id)
             }
             Actor::Retry => round.working(),
             Actor::Newer => Some(self.put_other()),

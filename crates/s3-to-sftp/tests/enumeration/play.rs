@@ -75,7 +75,8 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
     let mut is_early = false;
     if let Some(id) = round.next() {
         let first = round.receive(&id, pace).await;
-        is_early = hands_over && !plan.is_over() && matches!(first, Some(Outcome::Continued(..)));
+        is_early =
+            hands_over && !plan.has_handed_over() && matches!(first, Some(Outcome::Continued(..)));
     }
     round.release().await;
     round.drain().await?;

@@ -237,8 +237,10 @@ impl Round {
             }
         }
         if lock(&self.mail).iter().any(|message| message.is_abrupt) {
-            self.ledger
-                .excuse("an attempt died, and no later one was of its version");
+            // Without its version nobody can tell its names.
+            let reason = "an attempt died, and no later one was of its version";
+            self.ledger.excuse(reason);
+            self.ledger.excuse_aside(reason);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use testkit::sftp::Operation;
 
 use crate::event::{Actor, After, Event, Held};
 use crate::plan::Step;
-use crate::rules::Part;
+use crate::rules::{Part, SMALL_WINDOW};
 use crate::world::{Guise, Start};
 
 /// A twin's link breaks; the other one publishes; the twin comes back, makes the file anew and goes on where it
@@ -15,14 +15,16 @@ use crate::world::{Guise, Start};
 async fn scenario_01_a_twin_goes_on_with_a_file_that_is_made_anew() {
     let twin = Event::Whole(Actor::Twin, Held::Frozen);
     let mut part = Part::new(Guise::OpenSsh, Start::Nothing, &[Step::new(twin, 1)]);
-    part.kind.writes = 5;
-    part.notices(&[
-        Rule::OneWriterPerTemporary,
-        Rule::CreateOnlyAtTheBeginning,
-        Rule::BelieveOnlyFstat,
-        Rule::LastLook,
-    ])
-    .await;
+    part.kind.writes = 8;
+    part.with(SMALL_WINDOW)
+        .notices(&[
+            Rule::OneWriterPerTemporary,
+            Rule::CreateOnlyAtTheBeginning,
+            Rule::BelieveOnlyFstat,
+            Rule::GoOnFromTheFrontier,
+            Rule::LastLook,
+        ])
+        .await;
 }
 
 /// Both twins find yesterday's file in the way. One removes it and renames; the other removes what is there now.
