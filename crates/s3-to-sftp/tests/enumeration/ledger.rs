@@ -49,6 +49,8 @@ struct State {
     is_taken: bool,
     /// Somebody else has put a file there.
     is_foreign: bool,
+    /// A connection was cut.
+    was_cut: bool,
     violation: Option<Violation>,
     /// Why a temporary may be left.
     excuse: Option<&'static str>,
@@ -128,6 +130,14 @@ impl Ledger {
 
     pub(crate) fn versions(&self) -> usize {
         self.lock().versions.len()
+    }
+
+    pub(crate) fn cut(&self) {
+        self.lock().was_cut = true;
+    }
+
+    pub(crate) fn was_cut(&self) -> bool {
+        self.lock().was_cut
     }
 
     /// A temporary may be left, for this reason.
@@ -283,6 +293,15 @@ impl Ledger {
 
     pub(crate) fn write_file(&self, name: &str, content: &[u8]) {
         std::fs::write(self.home.join(name), content).expect("the home can be written to");
+    }
+
+    /// The same, as of yesterday.
+    pub(crate) fn write_old_file(&self, name: &str, content: &[u8]) {
+        self.write_file(name, content);
+        let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+        std::fs::File::open(self.home.join(name))
+            .and_then(|file| file.set_modified(yesterday))
+            .expect("its time can be set");
     }
 
     pub(crate) fn foreign(&self) -> [String; 2] {

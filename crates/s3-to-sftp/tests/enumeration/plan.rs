@@ -118,6 +118,9 @@ impl Plan {
                 .path
                 .as_deref()
                 .is_some_and(|path| path.ends_with(".old.part"));
+        if event.cuts() && event != Event::Refused {
+            round.ledger.cut();
+        }
         if event.cuts() && removes_old {
             round
                 .ledger
