@@ -155,7 +155,7 @@ impl<R: Relay> Delivery<'_, R> {
         let mut begun = begun;
         let mut mismatch = false;
         let mut is_old_file_removed = false;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let started = Instant::now();
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
@@ -198,6 +198,7 @@ impl<R: Relay> Delivery<'_, R> {
                 hop,
                 begun: from,
                 is_old_file_removed,
+                is_again: round > 0,
             };
             match attempt.run(&mut body, link, stage).await {
                 Ok(receipt) => {

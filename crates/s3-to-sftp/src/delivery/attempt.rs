@@ -29,6 +29,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) begun: Option<&'a Begun>,
     /// Whether an attempt before has removed the old file, since it was longer and the server cuts none.
     pub(super) is_old_file_removed: bool,
+    /// Whether this invocation has begun it before: what it made then may still be there.
+    pub(super) is_again: bool,
 }
 
 /// How far the temporary is.
@@ -131,7 +133,7 @@ impl<R: Relay> Attempt<'_, R> {
             name: &name,
             aside: &aside,
             left_aside: &left_aside,
-            is_name_reused: delivery.owner.is_of_all_attempts(),
+            is_name_reused: self.is_again || delivery.owner.is_of_all_attempts(),
             mode: settings.file_mode,
             window: window(settings.memory),
             drain_time: delivery.drain_time(),

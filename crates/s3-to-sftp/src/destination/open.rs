@@ -173,8 +173,8 @@ impl Opened {
     }
 }
 
-/// The OPEN that begins a file, and the only one with CREAT. Never with TRUNC: the name is ours, so
-/// what lies there is ours, is not longer than the object, and is written over from its beginning.
+/// The OPEN that begins a file, and the only one with CREAT. Never with TRUNC: the name is ours, and what
+/// may lie there is removed before.
 fn open_new(session: &Session, place: &Place<'_>) -> Reply<Handle> {
     let flags = OpenFlags::WRITE | OpenFlags::CREAT;
     session.open(&place.name.full, flags, place.attributes())
