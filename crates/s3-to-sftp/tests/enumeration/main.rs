@@ -141,9 +141,9 @@ worlds! {
     fn every_cut_point_where_every_open_truncates() => OpenTruncates, Plain, Queue, GONE_ON_WITH, &Event::OF_SERVERS;
     fn every_cut_point_where_an_existing_name_is_not_opened() => RefusesReopen, Plain, Queue, GONE_ON_WITH, &Event::OF_SERVERS;
     fn every_cut_point_where_every_write_appends() => ForcesAppend, Plain, Queue, GONE_ON_WITH, &Event::OF_SERVERS;
-    fn every_cut_point_where_large_writes_are_cut_short() => StoresTheBeginning, Plain, Queue, GONE_ON_WITH, &Event::OF_SERVERS;
+    fn every_cut_point_where_large_writes_are_cut_short() => StoresTheBeginning, Plain, Queue, GONE_ON_WITH, &Event::CUTS;
     fn every_cut_point_where_large_writes_are_cut_short_without_a_queue() => StoresTheBeginning, Plain, Direct, AFRESH, &Event::CUTS;
-    fn every_cut_point_where_a_closed_file_is_taken() => TakesAtClose, Plain, Queue, AFRESH, &Event::CUTS;
+    fn every_cut_point_where_a_closed_file_is_taken() => TakesAtClose, Plain, Queue, &[Start::Nothing], &Event::CUTS;
     fn every_cut_point_where_a_renamed_file_is_taken() => TakesAtRename, Plain, Queue, AFRESH, &Event::OF_SERVERS;
     fn every_cut_point_where_a_size_is_told_late() => LateSize, Plain, Queue, AFRESH, &Event::CUTS;
 }
