@@ -13,6 +13,10 @@
 //! | `schedules` | the large product, by seeds |
 //! | `scenarios` | the worst of the review of the first design, by number |
 //! | `rules` | each rule taken out, and the part that notices |
+#![cfg_attr(
+    not(feature = "take-out-rules"),
+    expect(dead_code, reason = "some events are for the rules only")
+)]
 
 mod event;
 mod ledger;

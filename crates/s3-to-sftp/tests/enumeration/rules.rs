@@ -102,7 +102,14 @@ fn part(rule: Rule) -> Part {
             ];
             Part::new(NoPosixRename, OlderFinal, &steps)
         }
-        Rule::MoveBack => walked(NoPosixRename, OlderFinal, Event::Refused),
+        // The last rename is refused, and then there is nothing any more that a retry could publish.
+        Rule::MoveBack => {
+            let steps = [
+                on(Event::Refused, Operation::Rename, 3),
+                on(Event::Deleted, Operation::Remove, 1),
+            ];
+            Part::new(NoPosixRename, OlderFinal, &steps)
+        }
         Rule::EvidenceForLostRename => walked(OpenSsh, Nothing, Event::CleanedAndCut),
         Rule::ConflictNeverReplaces => {
             walked(OpenSsh, Nothing, Event::ForeignFinal).with(&[("SSH_ON_CONFLICT", "fail")])
