@@ -15,9 +15,10 @@ PACKAGE := $(CURDIR)/package.zip
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
 # PACKAGE/real-servers for each crate that has that feature: it gates the tests against sshd and the other
-# servers of this machine.
+# servers of this machine. PACKAGE/take-out-rules likewise: the tests that show what each rule of a delivery is for.
 REAL_SERVERS := $(shell awk -F'"' 'FNR == 1 { name = "" } /^name = / && name == "" { name = $$2 } \
-	/^real-servers *=/ { print name "/real-servers" }' crates/*/Cargo.toml dev/*/Cargo.toml | paste -sd, -)
+	/^(real-servers|take-out-rules) *=/ { split($$0, it, " "); print name "/" it[1] }' \
+	crates/*/Cargo.toml dev/*/Cargo.toml | paste -sd, -)
 
 .PHONY: help demo test soak check package update upload readme clean
 

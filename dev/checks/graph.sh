@@ -31,6 +31,17 @@ holds_none s3-to-sftp normal testkit lambda_runtime lambda_runtime_api_client cl
 holds_none sftp normal testkit russh 'russh-*' 'aws-sdk-*' s3-to-sftp
 holds_none testkit normal,build,dev s3-to-sftp sftp
 
+# ships_without PACKAGE FEATURE: what is built of a package to be shipped does not have that feature of the library.
+ships_without() {
+    local package=$1 feature=$2 graph
+    graph=$(cargo tree --locked --quiet --package "$package" --edges normal,features --invert s3-to-sftp --prefix none)
+    grep -q '^s3-to-sftp v' <<<"$graph" || complain "cargo tree says nothing of the library in $package"
+    ! grep -q "^s3-to-sftp feature \"$feature\"" <<<"$graph" || complain "$package is built with $feature of the library"
+}
+
+ships_without s3-to-sftp-lambda take-out-rules
+ships_without s3-to-sftp-cli take-out-rules
+
 # names_none WHY PATTERN PATH…: no line of these files matches. Comments may name what the code must not.
 names_none() {
     local why=$1 pattern=$2 found

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test.sh: all tests, on one release build of the function. REAL_SERVERS lists the features that add the real servers.
+# test.sh: all tests, on one release build of the function. REAL_SERVERS lists the features that add the real
+# servers and the rules that can be taken out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

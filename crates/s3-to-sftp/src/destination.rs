@@ -34,7 +34,7 @@ use crate::transfer;
 
 pub(crate) use direct::Direct;
 pub(crate) use open::Opened;
-pub(crate) use publish::{Done, LastLook, refuse_if_taken, remove_old_file};
+pub(crate) use publish::{Done, LastLook, put_back, refuse_if_taken, remove_old_file};
 pub(crate) use readback::{Compared, file_digest, read_back};
 pub(crate) use settle::{Settled, settle};
 pub(crate) use verify::Verified;
@@ -51,6 +51,8 @@ pub(crate) struct Place<'a> {
     pub(crate) name: &'a TemporaryPath,
     /// A name of this delivery's own, for the old file where the server cannot rename over it.
     pub(crate) aside: &'a str,
+    /// The same names of earlier attempts, which may have died before they could clean up.
+    pub(crate) left_aside: &'a [String],
     /// `SSH_FILE_MODE`.
     pub(crate) mode: Option<u32>,
     /// Bytes that may be written and not yet acknowledged.

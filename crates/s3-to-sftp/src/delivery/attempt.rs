@@ -113,11 +113,13 @@ impl<R: Relay> Attempt<'_, R> {
         let tag = delivery.tag(version, &path, &self.owner());
         let name = path.temporary(&settings.temporary_name, &tag);
         let aside = path.aside(&settings.temporary_name, &tag).full;
+        let left_aside = self.left_aside(&path);
         let place = Place {
             dir: settings.dir.as_deref(),
             path: &path,
             name: &name,
             aside: &aside,
+            left_aside: &left_aside,
             mode: settings.file_mode,
             window: window(settings.memory),
             drain_time: delivery.drain_time(),

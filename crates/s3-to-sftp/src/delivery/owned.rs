@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use crate::hand_over::Relay;
 use crate::owner::Owner;
-use crate::remote_path::TemporaryPath;
+use crate::remote_path::{RemotePath, TemporaryPath};
 use crate::rules::Rule;
 
 /// The temporaries that earlier attempts may have left.
@@ -27,6 +27,27 @@ impl<R: Relay> Attempt<'_, R> {
             }
             _ => owner.to_string(),
         }
+    }
+
+    /// The names to which attempts before this one may have moved the partner's old file aside.
+    pub(super) fn left_aside(&self, path: &RemotePath) -> Vec<String> {
+        let delivery = self.delivery;
+        let own = self.owner();
+        let handed_over = self.handed_over.map(|begun| begun.owner.clone());
+        let before = delivery.owner.predecessors();
+        let before = before.flat_map(|owner| {
+            // Without a record nobody begins anew.
+            let anew = self.handed_over.map(|_| anew(&owner));
+            [Some(owner.to_string()), anew].into_iter().flatten()
+        });
+        let owners = handed_over.into_iter().chain(before);
+        owners
+            .filter(|owner| *owner != own)
+            .map(|owner| {
+                let tag = delivery.tag(self.version, path, &owner);
+                path.aside(&delivery.settings.temporary_name, &tag).full
+            })
+            .collect()
     }
 
     pub(super) fn left(&self) -> Left {

@@ -11,7 +11,7 @@ use super::attempt::{Attempt, Finished, Phase, Progress};
 use super::look::Look;
 use super::owned::Left;
 use crate::destination::{
-    Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, read_back,
+    Compared, LastLook as _, Opened, Place, Settled, Temporary, Verified, put_back, read_back,
     refuse_if_taken, remove_old_file, remove_unopened, settle,
 };
 use crate::error::{Cause, Stage};
@@ -95,6 +95,9 @@ impl<R: Relay> Attempt<'_, R> {
                 }
             }
             refused?;
+        }
+        if matches!(progress.phase, Phase::Beginning) {
+            put_back(session, place).await?;
         }
         let opened = match (&progress.phase, self.begun) {
             (Phase::Beginning, None) => {
@@ -258,14 +261,15 @@ impl<R: Relay> Attempt<'_, R> {
     ) -> Result<Finished, Stop> {
         let is_read_back = self.delivery.settings.verify == Verify::Readback;
         let own = body.own_digest();
-        let settled = settle(session, place, verified, self.version.size, own).await?;
+        let settled = settle(session, place, verified, self.version.size, own).await;
         let mut temporary = Temporary::closed(session, place);
         let published = match settled {
-            Settled::Published => {
+            Err(cause) => Err(cause),
+            Ok(Settled::Published) => {
                 remove_old_file(session, place).await;
                 return Ok(Finished::settled(verified, is_read_back));
             }
-            Settled::NotYet => {
+            Ok(Settled::NotYet) => {
                 let mut look = self.look();
                 let on_conflict = self.delivery.settings.on_conflict;
                 temporary.publish(verified, on_conflict, &mut look).await

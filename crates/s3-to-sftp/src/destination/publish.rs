@@ -241,6 +241,31 @@ pub(crate) async fn remove_old_file(session: &Session, place: &Place<'_>) {
     }
 }
 
+/// Deals with old files that earlier attempts have moved aside and left there: where nothing has the final
+/// name, the old file gets it back; else a newer one has it. Only before this attempt publishes: an earlier one
+/// that is still alive may move aside whatever stands there.
+pub(crate) async fn put_back(session: &Session, place: &Place<'_>) -> Result<(), Cause> {
+    let to = place.path.full();
+    for aside in place.left_aside {
+        let settled = match session.stat(to).await {
+            Ok(_) => session.remove(aside).await,
+            Err(error) if error.is(StatusCode::NO_SUCH_FILE) => session.rename(aside, to).await,
+            // A server that does not tell: it is `clean`'s.
+            Err(error) => Err(error),
+        };
+        match settled {
+            Err(error) if error.status().is_none() => {
+                return Err(Cause::sftp(format!("RENAME of {aside}"))(error));
+            }
+            Err(error) if !error.is(StatusCode::NO_SUCH_FILE) => {
+                tracing::warn!(name = aside, %error, "an old file is left on the server");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether two looks saw the same file. When it was read last does not count: partners read.
 pub(super) fn is_same_file(one: Option<Attributes>, other: Option<Attributes>) -> bool {
     let told = |it: Attributes| (it.size, it.modified(), it.owner, it.permissions);

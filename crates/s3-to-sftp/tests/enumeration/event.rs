@@ -105,6 +105,45 @@ impl Event {
         Self::CleanedAndCut,
     ];
 
+    /// Those without a retry beside a live attempt: only a queue has it.
+    pub(crate) const ALONE: [Self; 9] = [
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::KilledBefore,
+        Self::KilledAfter,
+        Self::Refused,
+        Self::Whole(Actor::Twin, Held::Frozen),
+        Self::Deleted,
+        Self::OtherContent,
+        Self::HandOver,
+    ];
+
+    /// Those about what is in S3.
+    pub(crate) const OF_SOURCES: [Self; 7] = [
+        Self::CutAfter,
+        Self::Whole(Actor::Twin, Held::Before),
+        Self::Whole(Actor::Newer, Held::Before),
+        Self::OtherContent,
+        Self::SameContent,
+        Self::Deleted,
+        Self::S3AnswerLost,
+    ];
+
+    /// Those about how a server opens, closes and renames.
+    pub(crate) const OF_SERVERS: [Self; 9] = [
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::KilledAfter,
+        Self::Refused,
+        Self::Whole(Actor::Twin, Held::Answer),
+        Self::Whole(Actor::Retry, Held::Frozen),
+        Self::Beside(Actor::Twin, Operation::Write, After::GoesOn),
+        Self::Beside(Actor::Retry, Operation::Close, After::GoesOn),
+        Self::HandOver,
+    ];
+
+    pub(crate) const CUTS: [Self; 3] = [Self::CutBefore, Self::CutAfter, Self::KilledBefore];
+
     /// Whether a request to the server is one that it can happen at.
     pub(crate) fn is_for_sftp(self, request: &SftpRequest, size: usize, has_fsync: bool) -> bool {
         let operation = request.operation;

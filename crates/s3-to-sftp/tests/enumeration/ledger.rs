@@ -49,6 +49,8 @@ struct State {
     is_taken: bool,
     /// Somebody else has put a file there.
     is_foreign: bool,
+    /// A connection was cut.
+    was_cut: bool,
     violation: Option<Violation>,
     /// Why a temporary may be left.
     excuse: Option<&'static str>,
@@ -103,8 +105,13 @@ impl Ledger {
     /// Somebody else's file appears under the final name.
     pub(crate) fn appears(&self) {
         self.watch();
-        self.write_file(&self.key, &self.contents.older);
-        self.lock().is_foreign = true;
+        let mut state = self.lock();
+        // In one step: whoever looks meanwhile sees no half of it.
+        let aside = format!("{}, on its way", self.key);
+        self.write_file(&aside, &self.contents.older);
+        std::fs::rename(self.home.join(aside), self.home.join(&self.key))
+            .expect("the home can be written to");
+        state.is_foreign = true;
     }
 
     pub(crate) fn is_foreign(&self) -> bool {
@@ -123,6 +130,14 @@ impl Ledger {
 
     pub(crate) fn versions(&self) -> usize {
         self.lock().versions.len()
+    }
+
+    pub(crate) fn cut(&self) {
+        self.lock().was_cut = true;
+    }
+
+    pub(crate) fn was_cut(&self) -> bool {
+        self.lock().was_cut
     }
 
     /// A temporary may be left, for this reason.
@@ -159,52 +174,7 @@ impl Ledger {
         file: Option<&[u8]>,
         has_source: bool,
     ) -> Result<(), Violation> {
-        match file {
-            // I5 again: under `fail` it stays whatever comes.
-            _ if state.is_foreign => {
-                if file != Some(&self.contents.older[..]) {
-                    return violation("I5: somebody else's file is replaced");
-                }
-            }
-            Some(file) if file == self.contents.older && self.start == Start::OlderFinal => {
-                if state.newest.is_some() && !state.is_taken {
-                    return violation("I2: yesterday's file is back over a newer one");
-                }
-            }
-            Some(file) => {
-                let mut versions = state.versions.iter().enumerate().rev();
-                match versions.find(|(_, version)| version.content == file) {
-                    Some((index, _)) => {
-                        // I2: never an older one over a newer one.
-                        if state.newest.is_some_and(|newest| newest > index) {
-                            return violation("I2: an older version stands over a newer one");
-                        }
-                        state.newest = Some(index);
-                        state.is_taken = false;
-                        for version in &mut state.versions[..=index] {
-                            version.is_published |= version.content == file;
-                        }
-                    }
-                    // I1: the final is absent, or some complete version.
-                    None if !self.kind.is_direct() => {
-                        return violation(format!(
-                            "I1: {} bytes that are no version stand under the final name",
-                            file.len()
-                        ));
-                    }
-                    None => {}
-                }
-            }
-            // What was there before is never destroyed for nothing.
-            None if self.start == Start::OlderFinal
-                && state.newest.is_none()
-                && !self.is_aside()
-                && !self.kind.is_direct() =>
-            {
-                return violation("I5: the old file is destroyed, and nothing is in its place");
-            }
-            None => {}
-        }
+        self.judge_file(state, file)?;
         // I3: what is gone from S3 was delivered or withdrawn.
         let gone = state.versions.len() - usize::from(has_source);
         for (index, version) in state.versions[..gone].iter().enumerate() {
@@ -222,6 +192,57 @@ impl Ledger {
                     return violation(format!("I5: {name} is not ours, and not what it was"));
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn judge_file(&self, state: &mut State, file: Option<&[u8]>) -> Result<(), Violation> {
+        let is_older = file.is_some_and(|file| file == self.contents.older);
+        if state.is_foreign {
+            // I5 again: under `fail` it stays whatever comes.
+            return if is_older {
+                Ok(())
+            } else {
+                violation("I5: somebody else's file is replaced")
+            };
+        }
+        let was_older = self.start == Start::OlderFinal;
+        let Some(file) = file else {
+            // What was there before is never destroyed for nothing.
+            let is_lost = was_older && state.newest.is_none() && !self.is_aside();
+            return if is_lost && !self.kind.is_direct() {
+                violation("I5: the old file is destroyed, and nothing is in its place")
+            } else {
+                Ok(())
+            };
+        };
+        if was_older && is_older {
+            return if state.newest.is_some() && !state.is_taken {
+                violation("I2: yesterday's file is back over a newer one")
+            } else {
+                Ok(())
+            };
+        }
+        let mut versions = state.versions.iter().enumerate().rev();
+        let Some((index, _)) = versions.find(|(_, version)| version.content == file) else {
+            // I1: the final is absent, or some complete version.
+            return if self.kind.is_direct() {
+                Ok(())
+            } else {
+                violation(format!(
+                    "I1: {} bytes that are no version stand under the final name",
+                    file.len()
+                ))
+            };
+        };
+        // I2: never an older one over a newer one.
+        if state.newest.is_some_and(|newest| newest > index) {
+            return violation("I2: an older version stands over a newer one");
+        }
+        state.newest = Some(index);
+        state.is_taken = false;
+        for version in &mut state.versions[..=index] {
+            version.is_published |= version.content == file;
         }
         Ok(())
     }
@@ -244,14 +265,16 @@ impl Ledger {
             }
         } else if let Some(newest) = newest {
             let is_there = file.as_ref().is_some_and(|file| *file == newest.content);
-            if !is_there && !(state.is_taken && newest.is_published) {
+            let was_taken = state.is_taken && newest.is_published;
+            if !is_there && !was_taken {
                 return violation("the newest version is not there in the end");
             }
             if self.store.exists(BUCKET, &self.key) {
                 return violation("the source is still there in the end");
             }
         } else if state.newest.is_none() && self.start == Start::OlderFinal {
-            if !self.is_older(&file) && !(self.is_aside() && state.excuse_aside.is_some()) {
+            let is_excused = self.is_aside() && state.excuse_aside.is_some();
+            if !self.is_older(&file) && !is_excused {
                 return violation("the object was withdrawn, and the old file is not back");
             }
         } else if state.newest.is_some() && file.is_none() && !state.is_taken {
@@ -278,6 +301,15 @@ impl Ledger {
 
     pub(crate) fn write_file(&self, name: &str, content: &[u8]) {
         std::fs::write(self.home.join(name), content).expect("the home can be written to");
+    }
+
+    /// The same, as of yesterday.
+    pub(crate) fn write_old_file(&self, name: &str, content: &[u8]) {
+        self.write_file(name, content);
+        let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+        std::fs::File::open(self.home.join(name))
+            .and_then(|file| file.set_modified(yesterday))
+            .expect("its time can be set");
     }
 
     pub(crate) fn foreign(&self) -> [String; 2] {

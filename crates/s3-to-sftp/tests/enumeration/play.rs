@@ -56,10 +56,8 @@ pub(crate) async fn play(world: &World, case: &Case, number: usize) -> Result<Pl
     let played = playing.await;
     world.s3.clear_hooks();
     world.server.clear_hooks();
-    match played {
-        Ok(played) => played,
-        Err(_) => Err(Violation("it hangs".to_owned())),
-    }
+    let played = played.unwrap_or_else(|_| Err(Violation("it hangs".to_owned())));
+    played.map_err(|Violation(what)| Violation(format!("{what}, after\n    {}", round.history())))
 }
 
 async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Played, Violation> {
@@ -75,7 +73,8 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
     let mut is_early = false;
     if let Some(id) = round.next() {
         let first = round.receive(&id, pace).await;
-        is_early = hands_over && !plan.is_over() && matches!(first, Some(Outcome::Continued(..)));
+        is_early =
+            hands_over && !plan.has_handed_over() && matches!(first, Some(Outcome::Continued(..)));
     }
     round.release().await;
     round.drain().await?;

@@ -42,8 +42,9 @@ struct Message {
     hand_over: Option<String>,
     receives: u32,
     is_done: bool,
-    /// An attempt ended without being able to take back what it did, and no later one has done that.
-    is_abrupt: bool,
+    /// An attempt ended without being able to take back what it did, and no later one has done that: how many
+    /// versions there were when it began.
+    abrupt: Option<usize>,
 }
 
 /// See the module.
@@ -57,6 +58,8 @@ pub(crate) struct Round {
     settings: Settings,
     s3: S3,
     mail: Mutex<Vec<Message>>,
+    /// What came of each receive.
+    history: Mutex<Vec<String>>,
     /// Ends the environment that is at work now, as SIGKILL does.
     pub(crate) kill: Notify,
     /// Whether the first attempt is over.
@@ -84,6 +87,7 @@ impl Round {
             settings: world.settings.clone(),
             s3: S3::with_client(world.s3.client()),
             mail: Mutex::default(),
+            history: Mutex::default(),
             kill: Notify::new(),
             over: watch::Sender::new(false),
             besides: Mutex::default(),
@@ -91,7 +95,7 @@ impl Round {
         };
         let ledger = &round.ledger;
         match start {
-            Start::OlderFinal => ledger.write_file(&ledger.key, &ledger.contents.older),
+            Start::OlderFinal => ledger.write_old_file(&ledger.key, &ledger.contents.older),
             Start::ForeignTemporary => {
                 for name in ledger.foreign() {
                     ledger.write_file(&name, b"not ours");
@@ -115,7 +119,7 @@ impl Round {
             hand_over,
             receives: 0,
             is_done: false,
-            is_abrupt: false,
+            abrupt: None,
         });
     }
 
@@ -161,8 +165,22 @@ impl Round {
         };
         *lock(&self.stop) = None;
         self.ledger.watch();
+        let came_of_it = match &outcome {
+            None => "killed".to_owned(),
+            Some(Outcome::Delivered(receipt, disposal)) => {
+                format!("delivered by {:?}, {disposal:?}", receipt.published)
+            }
+            Some(Outcome::Failed(error)) => error.report(),
+            Some(other) => format!("{other:?}"),
+        };
+        let receive = format!("{id}#{}: {came_of_it}", message.receives);
+        lock(&self.history).push(receive);
         self.note(id, outcome.as_ref(), versions);
         outcome
+    }
+
+    pub(crate) fn history(&self) -> String {
+        lock(&self.history).join("\n    ")
     }
 
     /// What becomes of a message.
@@ -182,6 +200,8 @@ impl Round {
                 "SourceUnavailable",
             ]
             .contains(&error.name()),
+            // It has a connection no more by which it could clean up; the log says so.
+            Some(Outcome::Gone(_) | Outcome::Skipped(..)) => self.ledger.was_cut(),
             Some(_) => false,
         };
         let is_late = message.is_done;
@@ -190,14 +210,14 @@ impl Round {
             Some(Outcome::Delivered(..)) => {
                 message.is_done = true;
                 // The same version: its attempt has removed what the ones before have left.
-                if versions == self.ledger.versions() {
-                    message.is_abrupt = false;
+                if message.abrupt == Some(self.ledger.versions()) {
+                    message.abrupt = None;
                 }
             }
             Some(_) => message.is_done = true,
         }
         if is_abrupt && !(is_late && self.is_strict) {
-            message.is_abrupt = true;
+            message.abrupt = Some(versions);
         }
     }
 
@@ -219,6 +239,7 @@ impl Round {
     pub(crate) async fn drain(self: &Arc<Self>) -> Result<(), Violation> {
         while let Some(id) = self.next() {
             let outcome = self.receive(&id, Pace::Enough).await;
+            self.release().await;
             let mut mail = lock(&self.mail);
             let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
                 break;
@@ -236,9 +257,14 @@ impl Round {
                 return Err(Violation(format!("{id} is never done: {outcome}")));
             }
         }
-        if lock(&self.mail).iter().any(|message| message.is_abrupt) {
-            self.ledger
-                .excuse("an attempt died, and no later one was of its version");
+        if lock(&self.mail)
+            .iter()
+            .any(|message| message.abrupt.is_some())
+        {
+            // Without its version nobody can tell its names.
+            let reason = "an attempt died, and no later one was of its version";
+            self.ledger.excuse(reason);
+            self.ledger.excuse_aside(reason);
         }
         Ok(())
     }

@@ -47,6 +47,9 @@ impl Part {
     }
 }
 
+/// Two writes, so that not everything is on its way when the link breaks.
+pub(crate) const SMALL_WINDOW: &[(&str, &str)] = &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "16")];
+
 fn part(rule: Rule) -> Part {
     use Guise::{NoPosixRename, OpenSsh, OpenTruncates, StoresTheBeginning};
     use Start::{HandedOver, Nothing, OlderFinal};
@@ -82,7 +85,7 @@ fn part(rule: Rule) -> Part {
         Rule::GoOnFromTheFrontier => {
             let mut part = walked(OpenSsh, Nothing, Event::CutBefore);
             part.kind.writes = 8;
-            part
+            part.with(SMALL_WINDOW)
         }
         Rule::LastLook => walked(OpenSsh, Nothing, Event::Whole(Actor::Newer, Held::Before)),
         Rule::FreshLook => walked(OpenSsh, Nothing, Event::SlowAndNewer),
@@ -95,18 +98,26 @@ fn part(rule: Rule) -> Part {
             let twin = Event::Whole(Actor::Twin, Held::Before);
             let steps = [
                 on(twin, Operation::Rename, 1),
-                anywhere(Event::KilledBefore),
+                on(Event::KilledBefore, Operation::Rename, 1),
             ];
             Part::new(NoPosixRename, OlderFinal, &steps)
         }
-        Rule::MoveBack => walked(NoPosixRename, OlderFinal, Event::Refused),
+        // The last rename is refused, and then there is nothing any more that a retry could publish.
+        Rule::MoveBack => {
+            let steps = [
+                on(Event::Refused, Operation::Rename, 3),
+                on(Event::Deleted, Operation::Remove, 1),
+            ];
+            Part::new(NoPosixRename, OlderFinal, &steps)
+        }
         Rule::EvidenceForLostRename => walked(OpenSsh, Nothing, Event::CleanedAndCut),
         Rule::ConflictNeverReplaces => {
             walked(OpenSsh, Nothing, Event::ForeignFinal).with(&[("SSH_ON_CONFLICT", "fail")])
         }
         Rule::DeleteAfterPublish => walked(OpenSsh, Nothing, Event::KilledBefore),
         Rule::DeleteWithIfMatch => walked(OpenSsh, Nothing, Event::OtherContent),
-        Rule::LookBeforeDelete => walked(OpenSsh, Nothing, Event::SameContent),
+        // There a request follows the rename.
+        Rule::LookBeforeDelete => walked(NoPosixRename, OlderFinal, Event::SameContent),
         // The retry of a hop whose first attempt is alive, on a server that truncates.
         Rule::TakeOverByRename => walked(
             OpenTruncates,

@@ -57,26 +57,41 @@ async fn play_all(kind: Kind, seeds: Vec<u64>) -> (usize, Vec<String>) {
         match play(&world, &case, number).await {
             Ok(Played::Whole) => whole += 1,
             Ok(_) => {}
-            Err(violation) => violations.push(format!(
+            Err(violation) => {
+                if number_of("ENUMERATION_SEED").is_some() {
+                    for request in world.server.requests() {
+                        report(&format!(
+                            "{} {:?} {:?} {:?} {} {}",
+                            request.connection,
+                            request.operation,
+                            request.path,
+                            request.to,
+                            request.offset,
+                            request.len
+                        ));
+                    }
+                }
+                violations.push(format!(
                 "{violation}\n  {:?}, {:?}, {case:?}\n  alone: ENUMERATION_SEED={seed} cargo test \
                  -p s3-to-sftp --test enumeration schedules -- --nocapture",
                 kind.guise, kind.bucket
-            )),
+            ));
+            }
         }
     }
     (whole, violations)
 }
 
-fn number(name: &str) -> Option<u64> {
+fn number_of(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_of_two_events() {
-    let first = number("ENUMERATION_FIRST_SEED").unwrap_or(1);
-    let count = number("ENUMERATION_SCHEDULES").unwrap_or(SCHEDULES);
-    let seeds = match number("ENUMERATION_SEED") {
+    let first = number_of("ENUMERATION_FIRST_SEED").unwrap_or(1);
+    let count = number_of("ENUMERATION_SCHEDULES").unwrap_or(SCHEDULES);
+    let seeds = match number_of("ENUMERATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => first..first + count,
     };
