@@ -129,15 +129,21 @@ macro_rules! worlds {
 
 const AFRESH: &[Start] = &[Start::Nothing, Start::OlderFinal];
 const GONE_ON_WITH: &[Start] = &[Start::OlderFinal, Start::OwnPartial, Start::HandedOver];
+const FOREIGN: &[Start] = &[Start::ForeignTemporary];
+const LEFT: &[Start] = &[Start::OwnPartial, Start::HandedOver];
 
 // Everything on the two ways to rename. Of buckets what is about the source, of the other guises what is about
 // opening, closing and renaming.
 worlds! {
-    fn every_cut_point_on_openssh() => OpenSsh, Plain, Queue, &Start::ALL, &Event::ALL;
+    fn every_cut_point_on_openssh() => OpenSsh, Plain, Queue, AFRESH, &Event::ALL;
+    fn every_cut_point_on_openssh_beside_foreign_files() => OpenSsh, Plain, Queue, FOREIGN, &Event::ALL;
+    fn every_cut_point_on_openssh_behind_an_earlier_attempt() => OpenSsh, Plain, Queue, LEFT, &Event::ALL;
     fn every_cut_point_on_openssh_without_a_queue() => OpenSsh, Plain, Direct, AFRESH, &Event::ALONE;
     fn every_cut_point_on_openssh_from_a_versioned_bucket() => OpenSsh, Versioned, Queue, AFRESH, &Event::OF_SOURCES;
     fn every_cut_point_on_openssh_from_a_store_without_conditions() => OpenSsh, IgnoresIfMatch, Queue, AFRESH, &Event::OF_SOURCES;
-    fn every_cut_point_without_posix_rename() => NoPosixRename, Plain, Queue, &Start::ALL, &Event::ALL;
+    fn every_cut_point_without_posix_rename() => NoPosixRename, Plain, Queue, AFRESH, &Event::ALL;
+    fn every_cut_point_without_posix_rename_beside_foreign_files() => NoPosixRename, Plain, Queue, FOREIGN, &Event::ALL;
+    fn every_cut_point_without_posix_rename_behind_an_earlier_attempt() => NoPosixRename, Plain, Queue, LEFT, &Event::ALL;
     fn every_cut_point_without_posix_rename_without_a_queue() => NoPosixRename, Plain, Direct, AFRESH, &Event::ALONE;
     fn every_cut_point_without_posix_rename_from_a_versioned_bucket() => NoPosixRename, Versioned, Queue, AFRESH, &Event::OF_SOURCES;
     fn every_cut_point_without_posix_rename_from_a_store_without_conditions() => NoPosixRename, IgnoresIfMatch, Queue, AFRESH, &Event::OF_SOURCES;

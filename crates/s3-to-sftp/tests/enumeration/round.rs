@@ -43,8 +43,8 @@ struct Message {
     receives: u32,
     is_done: bool,
     /// An attempt ended without being able to take back what it did, and no later one has done that: how many
-    /// versions there were when it began.
-    abrupt: Option<usize>,
+    /// versions there were when it began, and which receive it was.
+    abrupt: Option<(usize, u32)>,
 }
 
 /// See the module.
@@ -175,7 +175,7 @@ impl Round {
         };
         let receive = format!("{id}#{}: {came_of_it}", message.receives);
         lock(&self.history).push(receive);
-        self.note(id, outcome.as_ref(), versions);
+        self.note(id, outcome.as_ref(), versions, message.receives);
         outcome
     }
 
@@ -184,13 +184,15 @@ impl Round {
     }
 
     /// What becomes of a message.
-    fn note(&self, id: &str, outcome: Option<&Outcome>, versions: usize) {
+    fn note(&self, id: &str, outcome: Option<&Outcome>, versions: usize, receive: u32) {
         let mut mail = lock(&self.mail);
         let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
             return;
         };
         let is_abrupt = match outcome {
             None => true,
+            // What was handed over is left for the next attempt.
+            Some(Outcome::Failed(_)) if message.hand_over.is_some() => true,
             Some(Outcome::Failed(error)) => [
                 "ConnectionBroken",
                 "ConnectFailed",
@@ -210,14 +212,18 @@ impl Round {
             Some(Outcome::Delivered(..)) => {
                 message.is_done = true;
                 // The same version: its attempt has removed what the ones before have left.
-                if message.abrupt == Some(self.ledger.versions()) {
+                let now = self.ledger.versions();
+                if message
+                    .abrupt
+                    .is_some_and(|(then, by)| then == now && by < receive)
+                {
                     message.abrupt = None;
                 }
             }
             Some(_) => message.is_done = true,
         }
         if is_abrupt && !(is_late && self.is_strict) {
-            message.abrupt = Some(versions);
+            message.abrupt = Some((versions, receive));
         }
     }
 
@@ -232,7 +238,7 @@ impl Round {
 
     /// The environment at work on a message was killed.
     pub(crate) fn died(&self, id: &str) {
-        self.note(id, None, 0);
+        self.note(id, None, 0, 0);
     }
 
     /// All messages, until none is left.

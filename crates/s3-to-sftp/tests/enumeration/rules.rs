@@ -81,7 +81,11 @@ fn part(rule: Rule) -> Part {
             part.case.is_strict = true;
             part
         }
-        Rule::BelieveOnlyFstat => walked(OpenSsh, Nothing, Event::Reboot(Left::Shorter)),
+        Rule::BelieveOnlyFstat => {
+            let mut part = walked(OpenSsh, Nothing, Event::Reboot(Left::Shorter));
+            part.kind.writes = 8;
+            part.with(SMALL_WINDOW)
+        }
         Rule::GoOnFromTheFrontier => {
             let mut part = walked(OpenSsh, Nothing, Event::CutBefore);
             part.kind.writes = 8;

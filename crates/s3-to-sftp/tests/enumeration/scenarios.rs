@@ -52,8 +52,11 @@ async fn scenario_03_a_twin_truncates_the_shared_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenario_03_a_reconnect_truncates_the_own_file() {
     let steps = [Step::new(Event::CutBefore, 1)];
-    let part = Part::new(Guise::OpenTruncates, Start::Nothing, &steps);
-    part.notices(&[Rule::BelieveOnlyFstat]).await;
+    let mut part = Part::new(Guise::OpenTruncates, Start::Nothing, &steps);
+    part.kind.writes = 8;
+    part.with(SMALL_WINDOW)
+        .notices(&[Rule::BelieveOnlyFstat])
+        .await;
 }
 
 /// `direct`: one twin is done and about to delete the source, the other's OPEN cuts the file, and it dies.
