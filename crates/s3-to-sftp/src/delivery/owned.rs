@@ -21,10 +21,10 @@ impl<R: Relay> Attempt<'_, R> {
     pub(super) fn owner(&self) -> String {
         let owner = self.delivery.owner;
         match (self.handed_over, self.begun) {
-            (Some(_), None) => anew(owner),
-            (_, Some(begun)) if !self.delivery.rules.hold(Rule::TakeOverByRename) => {
-                begun.owner.clone()
+            (Some(handed_over), _) if !self.delivery.rules.hold(Rule::TakeOverByRename) => {
+                handed_over.owner.clone()
             }
+            (Some(_), None) => anew(owner),
             _ => owner.to_string(),
         }
     }
