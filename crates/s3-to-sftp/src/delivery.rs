@@ -186,10 +186,13 @@ impl<R: Relay> Delivery<'_, R> {
                 *stage = at;
                 cause
             })?;
-            let from = begun.filter(|begun| {
-                begun.version(&name).as_ref() == Some(&version)
-                    && body.offset() == begun.from.offset()
-            });
+            // Of another version it is nothing to go on with, nor to be compared with.
+            let of_this = handed_over
+                .as_ref()
+                .filter(|begun| begun.version(&name).as_ref() == Some(&version));
+            let from = begun
+                .and(of_this)
+                .filter(|begun| body.offset() == begun.from.offset());
             if begun.is_some() && from.is_none() {
                 tracing::warn!(object = %name, "what was handed over is of another version, or not to be read: begun anew");
                 self.forget(&name, begun, link).await;
@@ -202,7 +205,7 @@ impl<R: Relay> Delivery<'_, R> {
                 version: &version,
                 hop,
                 begun: from,
-                handed_over: handed_over.as_ref(),
+                handed_over: of_this,
                 is_old_file_removed,
             };
             match attempt.run(&mut body, link, stage).await {

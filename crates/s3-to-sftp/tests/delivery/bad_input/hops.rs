@@ -36,12 +36,16 @@ async fn first_hop(world: &World, deliverer: &Deliverer) -> (Item, u64) {
 }
 
 fn slow(world: &World) {
-    world.s3.hook(|request| match request.operation.as_str() {
-        "GetObject" => S3Action::Slow {
-            bytes_per_second: 1_500_000,
-        },
-        _ => S3Action::Pass,
-    });
+    slow_to(world, 1_500_000);
+}
+
+fn slow_to(world: &World, bytes_per_second: u64) {
+    world
+        .s3
+        .hook(move |request| match request.operation.as_str() {
+            "GetObject" => S3Action::Slow { bytes_per_second },
+            _ => S3Action::Pass,
+        });
 }
 
 /// The old file is moved aside, and the new one never gets the name: the attempt's file is left for the next one,
@@ -149,6 +153,33 @@ async fn a_relay_that_begins_anew_in_every_hop_ends() {
     let (hops, outcome) = crate::promises::links::relay(&world.deliverer(&[]), "f", TIME).await;
     // With small writes it may get through; what it may not is go on for ever.
     assert!(hops < 12, "{hops} hops: {outcome:?}");
+}
+
+/// What is there now is another object: how far the one before had come says nothing about it.
+#[tokio::test]
+async fn an_object_that_is_replaced_between_two_hops_may_take_as_many() {
+    let (world, _server) = world().await;
+    world.put("f", payload::ramp(2 * SIZE));
+    let deliverer = world.deliverer(&[]);
+    let mailbox = Mailbox::default();
+    slow_to(&world, 4_000_000);
+    let first = Owner::attempt("first", 1);
+    let outcome = invocation(&deliverer, &mailbox, TIME, job(World::BUCKET, "f"), first).await;
+    assert!(matches!(outcome, Outcome::Continued(..)), "{outcome:?}");
+    world.s3.clear_hooks();
+    world.put("f", payload::seeded(2, SIZE));
+    slow(&world);
+    for hop in 2..10 {
+        let owner = Owner::attempt(format!("message-{hop}"), 1);
+        let outcome = invocation(&deliverer, &mailbox, TIME, mailbox.take(), owner).await;
+        if matches!(outcome, Outcome::Delivered(..)) {
+            assert!(world.file("f") == payload::seeded(2, SIZE), "the newer one");
+            world.assert_only(&["f"]);
+            return;
+        }
+        assert!(matches!(outcome, Outcome::Continued(..)), "{outcome:?}");
+    }
+    panic!("a relay without an end");
 }
 
 /// A function whose time is over before it begins must not hand its event on for ever.
