@@ -51,14 +51,7 @@ impl Manner {
             .is_some_and(|path| path.ends_with(".part"));
         let writes = request.operation == Operation::Open && request.flags & flags::WRITE != 0;
         match (self.guise, request.operation) {
-            (Guise::RenameOverwrites, Operation::Rename) => {
-                let (from, to) = (self.path(&request.path), self.path(&request.to));
-                Action::Run(Box::new(move || {
-                    if from.exists() {
-                        _ = std::fs::remove_file(to);
-                    }
-                }))
-            }
+            (Guise::RenameOverwrites, Operation::Rename) => Action::RenameOver,
             (Guise::OpenTruncates, _) if writes => {
                 Action::OpenWith((request.flags | flags::TRUNC) & !flags::EXCL)
             }

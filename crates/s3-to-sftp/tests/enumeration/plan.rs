@@ -60,6 +60,8 @@ struct State {
     beside: Option<Beside>,
     /// The connection whose CLOSE is refused.
     refuses_close: Option<u64>,
+    /// No connection up to this one has survived the server's going down.
+    down_below: u64,
 }
 
 /// A delivery that is to be held at an operation.
@@ -86,6 +88,11 @@ impl Plan {
         steps.any(|step| step.event == Event::HandOver)
     }
 
+    /// Whether several deliveries are under way at once.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.steps.len() > 1 && self.steps.iter().any(|step| step.event.delivers())
+    }
+
     /// Whether everything has happened.
     pub(crate) fn is_over(&self) -> bool {
         self.lock().happened == self.steps.len()
@@ -94,6 +101,9 @@ impl Plan {
     pub(crate) fn at_sftp(self: &Arc<Self>, request: &Request) -> Action {
         let round = &self.round;
         round.ledger.watch();
+        if request.connection <= self.lock().down_below {
+            return Action::Disconnect;
+        }
         if let Some(action) = self.hold_beside(request) {
             return Action::Both(Box::new(action), Box::new(round.manner.action(request)));
         }
@@ -154,6 +164,8 @@ impl Plan {
             Event::Refused => return Action::refuse(status::FAILURE),
             Event::Reboot(left) => {
                 round.manner.reboot(&ledger.temporaries(), left);
+                let mut state = self.lock();
+                state.down_below = state.connections;
                 return Action::Disconnect;
             }
             Event::Cleaned | Event::CleanedAndCut => {

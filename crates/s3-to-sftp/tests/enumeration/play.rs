@@ -78,6 +78,9 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
     }
     round.release().await;
     round.drain().await?;
+    if plan.is_crowded() && !case.is_strict {
+        round.excuse_what_the_dead_have_left();
+    }
     round.ledger.finally()?;
     Ok(match (plan.is_over(), is_early) {
         (true, _) => Played::Whole,

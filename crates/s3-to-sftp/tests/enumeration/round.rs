@@ -275,6 +275,14 @@ impl Round {
         Ok(())
     }
 
+    /// With two things at once one attempt may die, or send its last request late, when all others are over: what
+    /// it has made then is `clean`'s.
+    pub(crate) fn excuse_what_the_dead_have_left(&self) {
+        let reason = "an attempt died when the others were over";
+        self.ledger.excuse(reason);
+        self.ledger.excuse_aside(reason);
+    }
+
     /// The first attempt is over: whoever waited for that goes on, until its own end.
     pub(crate) async fn release(&self) {
         self.over.send_replace(true);

@@ -10,7 +10,7 @@ use crate::round::Trigger;
 use crate::world::{Bucket, Guise, Kind, Start, World};
 
 /// How many are tried where nobody says.
-const SCHEDULES: u64 = 900;
+const SCHEDULES: u64 = 2000;
 
 /// Events come at most so many requests behind each other: about as many as a delivery has.
 const REQUESTS: usize = 22;

@@ -140,6 +140,7 @@ impl SftpChannel {
                 }
                 self.disk.answer(call)
             }
+            Action::RenameOver => self.disk.answer_renaming_over(call),
             Action::Size(size) => match self.disk.answer(call) {
                 Answer::Attributes(attributes) => Answer::Attributes(Attributes {
                     size: Some(size),

@@ -89,6 +89,16 @@ impl Disk {
             .unwrap_or_else(|error| status_answer(code_of(&error)))
     }
 
+    /// The same, with a plain RENAME that replaces what has the name.
+    pub(super) fn answer_renaming_over(&mut self, call: Call) -> Answer {
+        match call {
+            Call::Rename { from, to } => self
+                .act(Call::PosixRename { from, to })
+                .unwrap_or_else(|error| status_answer(code_of(&error))),
+            other => self.answer(other),
+        }
+    }
+
     fn act(&mut self, call: Call) -> io::Result<Answer> {
         let root = Arc::clone(&self.root);
         let at = |path: &[u8]| root.on_disk(path);

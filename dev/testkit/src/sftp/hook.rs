@@ -41,6 +41,8 @@ pub enum Action {
     Keep(usize),
     /// Open with these flags in place of the client's, as servers do that truncate always or ignore EXCL.
     OpenWith(u32),
+    /// A plain RENAME replaces what has the name, in one step, as Go's servers do.
+    RenameOver,
 }
 
 impl Action {
@@ -93,6 +95,7 @@ impl fmt::Debug for Action {
             Self::Delay(time) => write!(f, "Delay({time:?})"),
             Self::AcknowledgeOnly => f.write_str("AcknowledgeOnly"),
             Self::Keep(len) => write!(f, "Keep({len})"),
+            Self::RenameOver => f.write_str("RenameOver"),
             Self::OpenWith(flags) => write!(f, "OpenWith({flags})"),
         }
     }

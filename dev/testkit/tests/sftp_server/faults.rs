@@ -5,7 +5,8 @@ use std::time::Duration;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, StatusCode};
 use testkit::sftp::{
-    Action, Operation, SftpServer, closed_port, disk_full_beyond, every, nth, once, silent, status,
+    Action, Extensions, Operation, SftpServer, closed_port, disk_full_beyond, every, nth, once,
+    silent, status,
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -254,4 +255,21 @@ async fn an_answer_comes_late_and_a_size_is_a_lie() {
         }))
     }));
     client.sftp.remove("f").await.expect("answered");
+}
+
+#[tokio::test]
+async fn a_plain_rename_goes_over_a_file_where_the_server_is_such_a_one() {
+    let server = SftpServer::builder()
+        .extensions(Extensions::NONE)
+        .start()
+        .await;
+    let client = client(&server).await;
+    client.put("f", b"new").await.expect("written");
+    client.put("g", b"old").await.expect("written");
+    assert!(client.sftp.rename("f", "g").await.is_err());
+    server.hook(every(Operation::Rename, || Action::RenameOver));
+    client.sftp.rename("f", "g").await.expect("renamed");
+    let content = std::fs::read(server.home().join("g")).expect("it is there");
+    assert_eq!(content, b"new");
+    assert!(!server.home().join("f").exists());
 }
