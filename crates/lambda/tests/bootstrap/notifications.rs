@@ -49,7 +49,7 @@ async fn an_upload_is_delivered_and_its_source_is_deleted() {
         "size": "equal",
         "checksum": { "equal": { "algorithm": "crc64nvme" } },
         "read_back": false,
-        "durable": "file",
+        "durable": "file-and-name",
         "hops": 0,
         "seconds": null,
     });

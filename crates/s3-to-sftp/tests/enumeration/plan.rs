@@ -330,8 +330,10 @@ impl Plan {
                 match after {
                     After::GoesOn => _ = delivering.await,
                     After::Dies => tokio::select! {
-                        _ = delivering => {}
+                        // Dead before it sees an answer to what it was held at.
+                        biased;
                         () = over => working.died(&id),
+                        _ = delivering => {}
                     },
                 }
                 reached_by.notify_one();
