@@ -7,6 +7,7 @@
 //! | `delivery` | which version is delivered, how often it is begun anew, what becomes of the source |
 //! | `attempt` | one version: connections that break, hand-overs, conflicts |
 //! | `upload` | one version over one connection: write, verify, publish |
+//! | `prefix` | what an earlier connection has written, before it is gone on with |
 //! | `direct` | the same under the final name |
 //! | `owned` | the names that belong to a delivery, and to the attempts before it |
 //! | `look` | the source's say before a rename |
@@ -15,6 +16,7 @@ mod attempt;
 mod direct;
 mod look;
 mod owned;
+mod prefix;
 mod upload;
 
 use std::time::Duration;
@@ -96,6 +98,11 @@ impl From<Cause> for Stop {
             // Whoever was faster has delivered this object or a newer one: what is in S3 now tells.
             Cause::Overtaken(_) => Self::Changed,
             Cause::Source(error) => error.into(),
+            // Once more, with writes that every server stores whole.
+            Cause::Sftp {
+                source: sftp::Error::NotTold,
+                ..
+            } => Self::Anew,
             cause => Self::Failed(cause),
         }
     }
@@ -160,6 +167,7 @@ impl<R: Relay> Delivery<'_, R> {
         let mut begun = handed_over.as_ref();
         let mut mismatch = false;
         let mut is_old_file_removed = false;
+        let mut last = Cause::KeepsChanging(ROUNDS);
         for _ in 0..ROUNDS {
             let started = Instant::now();
             *stage = Stage::OpenSource;
@@ -225,9 +233,11 @@ impl<R: Relay> Delivery<'_, R> {
                 }
                 Err(Stop::Anew) => {
                     tracing::warn!(object = %name, "begun anew from the first byte");
+                    last = Cause::BrokenAnew(ROUNDS);
                 }
                 Err(Stop::Changed) => {
                     tracing::info!(object = %name, "begun anew with what is there now: the object or its target changed meanwhile");
+                    last = Cause::KeepsChanging(ROUNDS);
                 }
                 // Once more from the beginning, in case it was chance. Not a second time.
                 Err(Stop::Failed(cause)) if cause.is_mismatch() && !mismatch => {
@@ -239,7 +249,7 @@ impl<R: Relay> Delivery<'_, R> {
             }
             begun = None;
         }
-        Err(Cause::KeepsChanging(ROUNDS))
+        Err(last)
     }
 
     /// The object where an earlier invocation stopped, or from its beginning.

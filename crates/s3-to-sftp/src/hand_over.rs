@@ -51,7 +51,8 @@ pub struct Begun {
     pub owner: String,
     /// How far the source was read, and the checksum's state there.
     pub from: Checkpoint,
-    /// How far the file has been read back.
+    /// The file has to be read back up to [`Self::from`], and that is how far it has been: before it is gone on
+    /// with, since the connection broke that wrote it, or before it is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readback: Option<ReadbackState>,
 }
@@ -142,6 +143,14 @@ impl HandOver {
 }
 
 impl Begun {
+    /// Up to where the file is known to be what was sent, and to stay so: synced, or read back.
+    pub(crate) fn proven(&self) -> ReadbackState {
+        self.readback.clone().unwrap_or_else(|| ReadbackState {
+            offset: self.from.offset(),
+            state: self.from.own_state().to_owned(),
+        })
+    }
+
     /// The version that was begun; none where the message says what cannot be.
     pub(crate) fn version(&self, name: &ObjectName) -> Option<ObjectVersion> {
         Some(ObjectVersion {

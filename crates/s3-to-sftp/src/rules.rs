@@ -17,6 +17,9 @@ pub enum Rule {
     BelieveOnlyFstat,
     /// Going on begins at the acknowledged frontier, not where sending stopped.
     GoOnFromTheFrontier,
+    /// What an earlier connection wrote, and the server has not synced, is read back before it is gone on with:
+    /// a server that went down may come back with zeros in a file of the right length.
+    ReadBackWhatIsGoneOnWith,
     /// The source is looked at before a rename, and what changed is begun anew.
     LastLook,
     /// That look is less than 2 s old when the rename goes out.
@@ -58,12 +61,13 @@ pub enum Rule {
 impl Rule {
     /// All of them.
     #[cfg(feature = "take-out-rules")]
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::OneWriterPerTemporary,
         Self::NeverTruncate,
         Self::CreateOnlyAtTheBeginning,
         Self::BelieveOnlyFstat,
         Self::GoOnFromTheFrontier,
+        Self::ReadBackWhatIsGoneOnWith,
         Self::LastLook,
         Self::FreshLook,
         Self::CompareSize,

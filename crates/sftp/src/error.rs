@@ -42,6 +42,10 @@ pub enum Error {
         /// The file's length after it.
         stored: u64,
     },
+    /// The server does not tell a file's length behind the first large write, so that nobody knows what it
+    /// stored. What follows on this session is written in the draft's length, which every server stores.
+    #[error("the server does not tell how much of a large write it stored")]
+    NotTold,
     /// The server does not speak SFTP version 3 as we know it. The session is over.
     #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
     Protocol(String),

@@ -246,8 +246,10 @@ impl<'a> Upload<'a> {
             Ok(Attributes {
                 size: Some(stored), ..
             }) => stored,
-            // A server that does not tell has every write acknowledged, and that is all.
-            Ok(_) | Err(Error::Status(_)) => return Ok(()),
+            Ok(_) | Err(Error::Status(_)) => {
+                self.session.forget_limits().await;
+                return Err(Error::NotTold);
+            }
             Err(error) => return Err(error),
         };
         if stored < end {

@@ -8,7 +8,7 @@ use super::owned::Left;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
 use crate::error::{Cause, Stage};
-use crate::hand_over::{Begun, Relay};
+use crate::hand_over::{Begun, ReadbackState, Relay};
 use crate::link::Link;
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
@@ -40,6 +40,10 @@ pub(super) struct Progress {
     pub(super) acknowledged: u64,
     /// The same when this connection began.
     before: u64,
+    /// Up to here the file is what was sent, and stays so whatever happens to the server; none: nothing of it.
+    pub(super) proven: Option<ReadbackState>,
+    /// Whether what lies between that and `acknowledged` was written by a connection that broke.
+    pub(super) is_suspect: bool,
     /// What earlier attempts may have left.
     pub(super) left: Left,
 }
@@ -88,6 +92,7 @@ impl Progress {
     /// The connection broke.
     fn begin_again(&mut self) {
         self.before = self.acknowledged;
+        self.is_suspect = true;
         let phase = std::mem::replace(&mut self.phase, Phase::Writing);
         self.phase = match phase {
             Phase::Renaming(verified) => Phase::RenamingAgain(verified),
@@ -151,6 +156,8 @@ impl<R: Relay> Attempt<'_, R> {
             phase: Phase::Beginning,
             acknowledged: handed_over,
             before: handed_over,
+            proven: self.begun.map(Begun::proven),
+            is_suspect: self.begun.is_some_and(|begun| begun.readback.is_some()),
             left: self.left(),
         };
         loop {
@@ -176,6 +183,10 @@ impl<R: Relay> Attempt<'_, R> {
                             *stage = at;
                             cause
                         })?;
+                    if !link.connection()?.sftp().has_fsync() {
+                        // Nothing was synced, so a server that was restarted may have lost any of it.
+                        progress.proven = None;
+                    }
                 }
                 other => return other,
             }

@@ -15,7 +15,7 @@ use crate::destination::{
     refuse_if_taken, remove_old_file, remove_unopened, settle,
 };
 use crate::error::{Cause, Stage};
-use crate::hand_over::{HandOver, MAX_HOPS, ReadbackState, Relay};
+use crate::hand_over::{Begun, HandOver, MAX_HOPS, ReadbackState, Relay};
 use crate::receipt::Published;
 use crate::rules::Rule;
 use crate::settings::{OnConflict, Verify};
@@ -51,7 +51,12 @@ impl<R: Relay> Attempt<'_, R> {
                 return Err(Cause::Deadline.into());
             }
         };
-        let written = self.write(&mut temporary, body, progress, stage).await;
+        let proving = self.prove(session, place, &mut temporary, body, progress, stage);
+        let proven = timeout_at(delivery.deadline, proving).await;
+        let written = match proven.unwrap_or_else(|_| Err(Cause::Deadline.into())) {
+            Ok(()) => self.write(&mut temporary, body, progress, stage).await,
+            Err(stop) => Err(stop),
+        };
         let result = match written {
             Ok(()) => {
                 let finishing = self.finish(session, place, &mut temporary, body, progress, stage);
@@ -171,26 +176,22 @@ impl<R: Relay> Attempt<'_, R> {
     }
 
     /// Tells the next invocation, if this one has got on.
-    async fn send(&self, body: &Body, readback: Option<ReadbackState>) -> Stop {
+    pub(super) async fn send(&self, body: &Body, readback: Option<ReadbackState>) -> Stop {
         let from = body.checkpoint();
         let size = self.version.size;
-        let done = |offset: u64, readback: Option<&ReadbackState>| {
-            offset + readback.map_or(0, |readback| readback.offset)
-        };
         // What was handed over, even if this invocation had to begin anew: each has to get further.
-        let before = self.handed_over.map_or(0, |begun| {
-            done(begun.from.offset(), begun.readback.as_ref())
-        });
-        let offset = done(from.offset(), readback.as_ref());
+        let before = Reached::of(self.handed_over);
+        let now = Reached {
+            offset: from.offset(),
+            read_back: readback.as_ref().map(|it| it.offset),
+        };
         // Less than this from each of them, and the chain would never end.
         let least = (size / u64::from(MAX_HOPS)).max(1);
-        if offset < before + least || self.hop >= MAX_HOPS {
-            return Cause::NoProgress {
-                before,
-                now: offset,
-            }
-            .into();
+        if !now.is_further_than(&before, least) || self.hop >= MAX_HOPS {
+            let (before, now) = (before.offset, now.offset);
+            return Cause::NoProgress { before, now }.into();
         }
+        let offset = now.offset;
         let hand_over = HandOver::begun(self.version, self.hop + 1, self.owner(), from, readback);
         match self.delivery.send(&hand_over).await {
             Ok(()) => Stop::HandedOver { offset },
@@ -221,7 +222,7 @@ impl<R: Relay> Attempt<'_, R> {
         *stage = Stage::Verify;
         let is_read_back = delivery.settings.verify == Verify::Readback;
         if is_read_back {
-            self.read_back(session, place, body).await?;
+            self.read_back(session, place, body, progress).await?;
         }
         *stage = Stage::Publish;
         let verified = Arc::new(verified);
@@ -238,9 +239,14 @@ impl<R: Relay> Attempt<'_, R> {
         session: &Session,
         place: &Place<'_>,
         body: &Body,
+        progress: &Progress,
     ) -> Result<(), Stop> {
         let (name, size) = (place.name.full.as_str(), self.version.size);
-        let from = self.begun.and_then(|begun| begun.readback.as_ref());
+        // An earlier invocation has begun with it, on the complete file.
+        let begun = self.begun.filter(|begun| begun.from.offset() == size);
+        let from = begun
+            .and_then(|begun| begun.readback.as_ref())
+            .filter(|_| progress.proven.is_some());
         let until = self.delivery.until();
         match read_back(session, name, size, body.own_digest(), from, until).await? {
             Compared::Equal => Ok(()),
@@ -290,6 +296,31 @@ impl<R: Relay> Attempt<'_, R> {
     pub(super) fn look(&self) -> Look<'_> {
         let delivery = self.delivery;
         Look::new(LastLook::new(delivery.s3, self.version), delivery.rules)
+    }
+}
+
+/// How far a chain of invocations has come.
+#[derive(Debug)]
+struct Reached {
+    offset: u64,
+    /// Of the bytes below, which have to be read back; none where they need not.
+    read_back: Option<u64>,
+}
+
+impl Reached {
+    fn of(begun: Option<&Begun>) -> Self {
+        Self {
+            offset: begun.map_or(0, |begun| begun.from.offset()),
+            read_back: begun.and_then(|begun| Some(begun.readback.as_ref()?.offset)),
+        }
+    }
+
+    /// Whether this is `least` bytes further, written or read back, or is done with reading back.
+    fn is_further_than(&self, before: &Self, least: u64) -> bool {
+        let (now, then) = (self.read_back.unwrap_or(0), before.read_back.unwrap_or(0));
+        let is_read = before.read_back.is_some() && self.read_back.is_none();
+        self.offset >= before.offset + least
+            || (self.offset >= before.offset && (now >= then + least || is_read))
     }
 }
 

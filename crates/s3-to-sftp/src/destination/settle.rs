@@ -33,18 +33,24 @@ pub(crate) async fn settle(
     let (name, to) = (place.name.full.as_str(), place.path.full());
     let (temporary, now) = (session.stat(name), session.stat(to));
     let (temporary, now) = (temporary.await, now.await);
+    // Where nothing was synced, a server that went down may have both names, and zeros in the file.
+    let is_content_known = verified.is_synced || !place.rules.hold(Rule::ReadBackWhatIsGoneOnWith);
     if let Some(temporary) = present(name, temporary)? {
         // Unless it is another one: a path that was begun anew by a server's own doing.
-        return match temporary.size {
-            Some(found) if found != size => Err(Cause::TemporaryLost(name.to_owned())),
-            _ => Ok(Settled::NotYet),
-        };
+        if temporary.size.is_some_and(|found| found != size) {
+            return Err(Cause::TemporaryLost(name.to_owned()));
+        }
+        if !is_content_known && !is_equal(session, name, size, own).await? {
+            let name = name.to_owned();
+            return Err(Cause::Readback { name });
+        }
+        return Ok(Settled::NotYet);
     }
     if !place.rules.hold(Rule::EvidenceForLostRename) {
         return Ok(Settled::Published);
     }
     let now = present(to, now)?;
-    let ours = now.is_some_and(|now| is_ours(now, verified, size));
+    let ours = is_content_known && now.is_some_and(|now| is_ours(now, verified, size));
     if ours || (now.is_some() && is_equal(session, to, size, own).await?) {
         return Ok(Settled::Published);
     }

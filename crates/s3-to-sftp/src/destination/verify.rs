@@ -114,6 +114,15 @@ impl Temporary<'_> {
         })
     }
 
+    /// Makes what is acknowledged durable, in the middle; nothing where the server cannot.
+    pub(crate) async fn sync(&mut self) -> Result<(), Cause> {
+        let Some(upload) = self.upload.as_ref().filter(|_| self.session.has_fsync()) else {
+            return Ok(());
+        };
+        let fsync = self.session.fsync(upload.handle()).await;
+        fsync.map_err(Cause::sftp(format!("FSYNC of {}", self.name())))
+    }
+
     /// Stops in the middle: what is acknowledged is made durable and closed, for the next invocation.
     pub(crate) async fn park(&mut self) -> Result<(), Cause> {
         let session = self.session;

@@ -109,6 +109,11 @@ pub enum Cause {
     /// Another file appeared under the final name between the verification and the rename.
     #[error("another file appeared as {0} in the meantime")]
     Overtaken(String),
+    /// The connection broke, and the server's part of the file could not be gone on with, each time.
+    #[error(
+        "the connection broke, and what the server had of the file could not be gone on with, {0} times in a row"
+    )]
+    BrokenAnew(u32),
     /// The object changed each time it was looked at.
     #[error("the object, or the file under its final name, changed meanwhile, {0} times in a row")]
     KeepsChanging(u32),
@@ -206,6 +211,7 @@ impl Cause {
             | Self::HandOver(_)
             | Self::NoProgress { .. }
             | Self::Overtaken(_)
+            | Self::BrokenAnew(_)
             | Self::KeepsChanging(_)
             | Self::Deadline => (Retry, Object),
         };
@@ -249,6 +255,7 @@ impl Cause {
                 sftp::Error::Stalled(_) => "ServerSilent",
                 sftp::Error::Protocol(_)
                 | sftp::Error::CutShort { .. }
+                | sftp::Error::NotTold
                 | sftp::Error::Appended { .. } => "SftpProtocol",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },
@@ -263,6 +270,7 @@ impl Cause {
             Self::TemporaryGone(_) => "TemporaryGone",
             Self::TemporaryLost(_) => "TemporaryLost",
             Self::Overtaken(_) => "Overtaken",
+            Self::BrokenAnew(_) => "ConnectionBroken",
             Self::KeepsChanging(_) => "SourceKeepsChanging",
             Self::Deadline => "DeadlineReached",
         }

@@ -156,6 +156,11 @@ impl Checkpoint {
         self.offset
     }
 
+    /// The state of the CRC-64/NVME of all bytes before [`Self::offset`].
+    pub(crate) fn own_state(&self) -> &str {
+        &self.crc64nvme
+    }
+
     pub(super) fn of(place: &Place, by_part: bool) -> Self {
         Self {
             offset: place.offset,

@@ -77,7 +77,7 @@ pub(crate) enum Event {
 
 impl Event {
     /// Those that may happen anywhere.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::CutBefore,
         Self::CutAfter,
         Self::KilledBefore,
@@ -101,6 +101,7 @@ impl Event {
         Self::Corrupted,
         Self::HandOver,
         Self::Reboot(Left::Shorter),
+        Self::Reboot(Left::Zeros),
         Self::Cleaned,
         Self::CleanedAndCut,
     ];
@@ -145,14 +146,13 @@ impl Event {
     pub(crate) const CUTS: [Self; 3] = [Self::CutBefore, Self::CutAfter, Self::KilledBefore];
 
     /// Whether a request to the server is one that it can happen at.
-    pub(crate) fn is_for_sftp(self, request: &SftpRequest, size: usize, has_fsync: bool) -> bool {
+    pub(crate) fn is_for_sftp(self, request: &SftpRequest, size: usize) -> bool {
         let operation = request.operation;
         match self {
             Self::S3AnswerLost | Self::Corrupted => false,
             // A server that refuses these is another one.
             Self::Refused => !matches!(operation, Operation::Init | Operation::Limits),
             Self::HandOver => matches!(operation, Operation::Open | Operation::Write),
-            Self::Reboot(_) => has_fsync,
             Self::LastWriteLost => {
                 operation == Operation::Write
                     && usize::try_from(request.offset).is_ok_and(|it| it + request.len >= size)

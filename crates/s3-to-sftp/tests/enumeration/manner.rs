@@ -1,6 +1,6 @@
 //! How a server of a guise deals with a request.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,8 +12,8 @@ use crate::world::Guise;
 pub(crate) struct Manner {
     guise: Guise,
     home: PathBuf,
-    /// Files whose bytes are on the disk.
-    synced: Mutex<HashSet<String>>,
+    /// Up to where the bytes of a file are on the disk.
+    synced: Mutex<HashMap<String, u64>>,
     /// Files whose size was asked for.
     asked: Mutex<HashSet<String>>,
 }
@@ -86,33 +86,39 @@ impl Manner {
         let path = request.path.clone().unwrap_or_default();
         match request.operation {
             Operation::Fsync => {
-                synced.insert(path);
+                let length = std::fs::metadata(self.path(&request.path)).map_or(0, |it| it.len());
+                synced.insert(path, length);
             }
             Operation::Write => {
-                synced.remove(&path);
+                let left = synced.get(&path).map(|it| request.offset.min(*it));
+                synced.extend(left.map(|left| (path, left)));
             }
-            Operation::Rename | Operation::PosixRename if synced.remove(&path) => {
-                synced.extend(request.to.clone());
+            Operation::Rename | Operation::PosixRename => {
+                // Of both names: a rename that is held is still to come. What is written to a name anew undoes it.
+                let length = synced.get(&path).copied();
+                synced.extend(request.to.clone().zip(length));
             }
             _ => {}
         }
     }
 
-    /// The server goes down and comes back. Of each of `names` the second half is lost, unless it was synced.
+    /// The server goes down and comes back. Of each of `names` the second half is lost, but for what was synced.
     pub(crate) fn reboot(&self, names: &[String], left: Left) {
         let synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         for name in names {
-            if synced.iter().any(|it| it.trim_start_matches('/') == name) {
-                continue;
-            }
+            let is_it = |it: &&String| it.trim_start_matches('/') == name;
+            let kept = synced.iter().find(|(path, _)| is_it(path));
+            let kept = kept.map_or(0, |(_, length)| {
+                usize::try_from(*length).unwrap_or(usize::MAX)
+            });
             let path = self.home.join(name);
             let Ok(mut bytes) = std::fs::read(&path) else {
                 continue;
             };
-            let half = bytes.len() / 2;
+            let kept = kept.max(bytes.len() / 2).min(bytes.len());
             match left {
-                Left::Shorter => bytes.truncate(half),
-                Left::Zeros => bytes[half..].fill(0),
+                Left::Shorter => bytes.truncate(kept),
+                Left::Zeros => bytes[kept..].fill(0),
             }
             // In place: handles that are open see it, as they would not be after a true reboot.
             _ = std::fs::write(&path, bytes);

@@ -123,6 +123,12 @@ impl Round {
         });
     }
 
+    /// Whether an invocation has left the rest to another one.
+    pub(crate) fn has_handed_over(&self) -> bool {
+        let mail = lock(&self.mail);
+        mail.iter().any(|message| message.hand_over.is_some())
+    }
+
     /// The message whose turn it is.
     pub(crate) fn next(&self) -> Option<String> {
         let mail = lock(&self.mail);

@@ -24,6 +24,7 @@ async fn scenario_01_a_twin_goes_on_with_a_file_that_is_made_anew() {
             Rule::CreateOnlyAtTheBeginning,
             Rule::BelieveOnlyFstat,
             Rule::GoOnFromTheFrontier,
+            Rule::ReadBackWhatIsGoneOnWith,
             Rule::LastLook,
         ])
         .await;
@@ -55,7 +56,7 @@ async fn scenario_03_a_reconnect_truncates_the_own_file() {
     let mut part = Part::new(Guise::OpenTruncates, Start::Nothing, &steps);
     part.kind.writes = 8;
     part.with(SMALL_WINDOW)
-        .notices(&[Rule::BelieveOnlyFstat])
+        .notices(&[Rule::BelieveOnlyFstat, Rule::ReadBackWhatIsGoneOnWith])
         .await;
 }
 
@@ -69,14 +70,23 @@ async fn scenario_09_a_twin_truncates_the_final_file() {
 }
 
 /// The server goes down in the middle and comes back within the invocation, with files of the right length whose
-/// last bytes are zeros (XFS, network file systems): going on from the frontier publishes them.
+/// last bytes are zeros (XFS, network file systems): going on from the frontier would publish them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not kept: only SSH_VERIFY=readback finds it, see docs/guarantees.md"]
 async fn a_reboot_that_leaves_zeros_is_noticed() {
     let steps = [Step::new(Event::Reboot(Left::Zeros), 1)];
-    let part = Part::new(Guise::OpenSsh, Start::Nothing, &steps);
-    let walked = walk(part.kind, part.case).await;
-    assert!(walked.is_ok(), "{walked:?}");
+    let mut part = Part::new(Guise::OpenSsh, Start::Nothing, &steps);
+    part.kind.writes = 8;
+    part.with(SMALL_WINDOW)
+        .notices(&[Rule::ReadBackWhatIsGoneOnWith])
+        .await;
+}
+
+/// The same on a server that cannot sync: what is renamed again behind a broken connection is looked at, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reboot_of_a_server_that_cannot_sync_is_noticed() {
+    let steps = [Step::new(Event::Reboot(Left::Zeros), 1)];
+    let part = Part::new(Guise::RenameOverwrites, Start::OlderFinal, &steps);
+    part.notices(&[Rule::ReadBackWhatIsGoneOnWith]).await;
 }
 
 /// The same, where the file is read back.

@@ -10,6 +10,7 @@ mod odd_store;
 mod private_key;
 mod relay;
 mod remote_path;
+mod restart;
 mod server;
 mod source;
 
