@@ -197,6 +197,11 @@ impl Event {
         matches!(self, Self::Whole(..) | Self::Beside(..))
     }
 
+    /// Whether the environment at work dies.
+    pub(crate) fn kills(self) -> bool {
+        matches!(self, Self::KilledBefore | Self::KilledAfter)
+    }
+
     /// Whether the connection ends at it, and with it whatever had to be cleaned up by it.
     pub(crate) fn cuts(self) -> bool {
         matches!(

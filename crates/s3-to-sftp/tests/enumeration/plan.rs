@@ -55,6 +55,8 @@ struct State {
     seen: usize,
     /// Requests that are held, and have their last look behind them.
     held: usize,
+    /// Whole deliveries beside the first one, which no event kills: their requests are not its own.
+    wholes: usize,
     /// The connections so far.
     connections: u64,
     beside: Option<Beside>,
@@ -274,7 +276,8 @@ impl Plan {
             Event::Whole(Actor::Retry, _) | Event::Beside(Actor::Retry, ..)
         ) && (self.round.working().is_none()
             || self.round.trigger == crate::round::Trigger::Direct);
-        if is_late || is_alone || !can(step, &state) {
+        let is_of_another = event.kills() && state.wholes > 0;
+        if is_late || is_alone || is_of_another || !can(step, &state) {
             return None;
         }
         state.seen += 1;
@@ -294,12 +297,17 @@ impl Plan {
     ) -> impl Future<Output = ()> + Send + 'static {
         let plan = Arc::clone(self);
         let id = plan.arrives(actor);
-        plan.lock().held += usize::from(!is_before);
+        let mut state = plan.lock();
+        state.held += usize::from(!is_before);
+        state.wholes += 1;
+        drop(state);
         async move {
             if let Some(id) = id {
                 plan.round.receive(&id, Pace::Unkillable).await;
             }
-            plan.lock().held -= usize::from(!is_before);
+            let mut state = plan.lock();
+            state.held -= usize::from(!is_before);
+            state.wholes -= 1;
         }
     }
 

@@ -42,6 +42,24 @@ async fn a_server_that_stores_the_beginning_of_each_write_and_the_right_size() {
     world.assert_only(&["f"]);
 }
 
+/// The same, and it refuses to tell how much there is of an open file.
+#[tokio::test]
+async fn a_server_that_stores_the_beginning_of_each_write_and_tells_no_size() {
+    const KEPT: usize = 32 * 1024;
+    const SIZE: usize = 3 * sftp::extensions::MAX_WRITE_LENGTH as usize + 1000;
+    let (world, server) = world().await;
+    server.hook(|request| match request.operation {
+        Operation::Write if request.len > KEPT => Action::Keep(KEPT),
+        Operation::Fstat => Action::refuse(status::FAILURE),
+        _ => Action::Pass,
+    });
+    world.put("f", payload::ramp(SIZE));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    world.assert_only(&["f"]);
+}
+
 /// A second server behind the same name appends to what we write.
 #[tokio::test]
 async fn a_file_that_is_longer_than_the_object() {
