@@ -98,9 +98,9 @@ impl From<Cause> for Stop {
             // Whoever was faster has delivered this object or a newer one: what is in S3 now tells.
             Cause::Overtaken(_) => Self::Changed,
             Cause::Source(error) => error.into(),
-            // Once more, with writes that every server stores whole.
+            // Once more, with writes that every server stores whole, or through one channel.
             Cause::Sftp {
-                source: sftp::Error::NotTold,
+                source: sftp::Error::NotTold | sftp::Error::NotShared,
                 ..
             } => Self::Anew,
             cause => Self::Failed(cause),

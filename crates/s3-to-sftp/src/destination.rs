@@ -7,6 +7,7 @@
 //!
 //! | module | step |
 //! |---|---|
+//! | `channels` | how many channels write to a file |
 //! | `open` | the temporary: made, gone on with, or taken over from an earlier attempt |
 //! | `verify` | one flight behind the last write, and what it tells |
 //! | `readback` | the file is read once more, where that is asked for |
@@ -14,6 +15,7 @@
 //! | `settle` | whether a rename whose answer was lost has happened |
 //! | `direct` | none of these: for servers that forbid renaming |
 
+mod channels;
 mod direct;
 mod open;
 mod publish;
@@ -30,8 +32,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::Cause;
 use crate::remote_path::{RemotePath, TemporaryPath};
 use crate::rules::{Rule, Rules};
+use crate::settings::Channels;
+use crate::ssh::Connection;
 use crate::transfer;
 
+use channels::Further;
 pub(crate) use direct::Direct;
 pub(crate) use open::Opened;
 pub(crate) use publish::{Done, LastLook, put_back, refuse_if_taken, remove_old_file};
@@ -79,6 +84,8 @@ pub(crate) struct Temporary<'a> {
     place: &'a Place<'a>,
     /// None once its handle is closed: a closed handle is the server's to give to another file.
     upload: Option<Upload<'a>>,
+    /// Where further channels come from, and how many bytes they are for; none where one channel is enough.
+    further: Option<Further<'a>>,
     /// The final name's directory, to make the rename durable; where the server opens one.
     directory: Option<Handle>,
     /// Whether the old file may have been moved aside, and no other has its name yet.
@@ -106,9 +113,27 @@ impl<'a> Temporary<'a> {
             session,
             place,
             upload: Some(upload),
+            further: None,
             directory: None,
             is_old_file_aside: false,
         }
+    }
+
+    /// Has further channels of the connection write as well, where that is worth it for a file of `size` bytes.
+    pub(crate) fn over_channels(
+        mut self,
+        connection: &'a Connection,
+        setting: Channels,
+        size: u64,
+    ) -> Self {
+        self.further = Some(Further {
+            connection,
+            setting,
+            size,
+            ask_again_at: 0,
+            opening: None,
+        });
+        self
     }
 
     /// One that is written and closed already, by an earlier connection.
@@ -117,6 +142,7 @@ impl<'a> Temporary<'a> {
             session,
             place,
             upload: None,
+            further: None,
             directory: None,
             // Where the link broke between two renames it is; where it did not, moving back does nothing.
             is_old_file_aside: true,
@@ -153,9 +179,11 @@ impl<'a> Temporary<'a> {
 
     /// Closes what is open: servers have few handles for each connection.
     fn close(&self) -> Vec<Reply<()>> {
-        let file = self.upload.as_ref().map(Upload::handle);
-        let handles = file.into_iter().chain(&self.directory);
-        handles.map(|handle| self.session.close(handle)).collect()
+        let files = self.upload.iter().flat_map(Upload::close);
+        let directory = self.directory.iter();
+        files
+            .chain(directory.map(|handle| self.session.close(handle)))
+            .collect()
     }
 
     /// Takes back what a delivery that failed has done: the temporary is removed, and an old file that
@@ -198,21 +226,16 @@ impl transfer::Destination for Temporary<'_> {
     type Error = Cause;
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Cause> {
-        let name = self.name();
-        match &mut self.upload {
-            Some(upload) => upload.write(bytes).await,
-            None => Err(sftp::Error::Closed),
-        }
-        .map_err(|error| write_failed(name, error))
+        let written = self.write_or_widen(bytes).await;
+        written.map_err(|error| self.failed(error))
     }
 
     async fn drain(&mut self) -> Result<(), Cause> {
-        let name = self.name();
-        match &mut self.upload {
+        let drained = match &mut self.upload {
             Some(upload) => upload.drain().await,
             None => Ok(()),
-        }
-        .map_err(|error| write_failed(name, error))
+        };
+        drained.map_err(|error| self.failed(error))
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Link {
     state: State,
     /// Whether an earlier connection's server stored less of large writes than it acknowledged.
     are_limits_untrue: bool,
+    /// Channels that the server bears beside the first one, as far as an earlier connection has shown.
+    most_further: Option<usize>,
     /// Fetched once: a secret is asked for only where a connection is made.
     credentials: Option<Credentials>,
 }
@@ -133,6 +135,7 @@ impl Link {
         match std::mem::take(&mut self.state) {
             State::Open(connection) => {
                 self.are_limits_untrue |= connection.sftp().are_limits_untrue();
+                self.most_further = Some(connection.most_further());
                 connection.cut().await;
             }
             // A destination that has failed stays so.
@@ -174,6 +177,9 @@ impl Link {
             })?;
         if self.are_limits_untrue {
             connection.sftp().forget_limits().await;
+        }
+        if let Some(most) = self.most_further {
+            connection.limit_further(most);
         }
         Ok(connection)
     }

@@ -16,7 +16,7 @@ mod tests;
 use std::time::Duration;
 
 pub use after_delivery::{AfterDelivery, ArchivePrefix};
-pub use choice::{OnConflict, UploadMode, Verify};
+pub use choice::{Channels, OnConflict, UploadMode, Verify};
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub file_mode: Option<u32>,
     /// `SSH_VERIFY`.
     pub verify: Verify,
+    /// `SSH_CHANNELS`.
+    pub channels: Channels,
     /// `SSH_CONNECT_TIMEOUT`, for each address.
     pub connect_timeout: Duration,
     /// `SSH_STALL_TIMEOUT`.
@@ -96,6 +98,7 @@ impl Settings {
         let upload = reader.value("SSH_UPLOAD", choice::upload);
         let file_mode = reader.optional("SSH_FILE_MODE", value::file_mode);
         let verify = reader.value("SSH_VERIFY", choice::verify);
+        let channels = reader.value("SSH_CHANNELS", choice::channels);
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
         let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
@@ -140,6 +143,7 @@ impl Settings {
                 upload: upload?,
                 file_mode: file_mode?,
                 verify: verify?,
+                channels: channels?,
                 connect_timeout: connect_timeout?,
                 stall_timeout: stall_timeout?,
                 dead_letter_queue_url: dead_letter_queue_url?,

@@ -46,6 +46,9 @@ pub enum Error {
     /// stored. What follows on this session is written in the draft's length, which every server stores.
     #[error("the server does not tell how much of a large write it stored")]
     NotTold,
+    /// Handles on one file do not see each other's writes: only one channel may write to it here.
+    #[error("the server keeps a copy of the file for each handle, or cuts it at every OPEN")]
+    NotShared,
     /// The server does not speak SFTP version 3 as we know it. The session is over.
     #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
     Protocol(String),

@@ -14,6 +14,18 @@ pub const FSYNC: &str = "fsync@openssh.com";
 /// Name of the extension that tells the server's limits.
 pub const LIMITS: &str = "limits@openssh.com";
 
+/// What `sftp-server` lists (`process_init` in its `sftp-server.c`, 8.7 and later); newer ones list more.
+const OPENSSH: [&str; 8] = [
+    POSIX_RENAME,
+    "statvfs@openssh.com",
+    "fstatvfs@openssh.com",
+    "hardlink@openssh.com",
+    FSYNC,
+    "lsetstat@openssh.com",
+    LIMITS,
+    "expand-path@openssh.com",
+];
+
 /// The extensions that a server listed in its VERSION packet, with the versions it gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extensions(BTreeMap<String, Bytes>);
@@ -40,6 +52,13 @@ impl Extensions {
     /// Whether the server listed `name`.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// Whether these are those of OpenSSH's own `sftp-server` (since 8.7): its handles on one file are file
+    /// descriptors, so that what one writes all see. The SSH server's identification tells less: its subsystem may be
+    /// another program.
+    pub fn are_those_of_openssh(&self) -> bool {
+        OPENSSH.iter().all(|name| self.has(name))
     }
 
     /// The names that the server listed, in alphabetical order.

@@ -18,13 +18,16 @@
 //! | [`session`] | one SFTP channel: version, requests, answers matched by id and type |
 //! | [`reply`] | a request that is on its way |
 //! | [`extensions`] | what the server offers beyond the draft, and its limits |
-//! | [`upload`] | pipelined writes to one handle under a window |
+//! | [`upload`] | pipelined writes to one file under a window; `lane`: one channel of it; `frontier`: what all have acknowledged; `pace`: what may be on its way |
 //! | [`readback`] | pipelined reads of one file, in order |
 //! | [`error`] | what can go wrong |
 
 mod attributes;
 pub mod error;
 pub mod extensions;
+mod frontier;
+mod lane;
+mod pace;
 pub mod packet;
 mod pending;
 pub mod readback;

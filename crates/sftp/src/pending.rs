@@ -57,6 +57,8 @@ struct State {
     /// In the order of their ids, which is the order in which they were sent.
     waiting: BTreeMap<u32, Waiting>,
     last_answer: Instant,
+    /// The shortest time that an answer has taken.
+    round_trip: Option<Duration>,
     ended: Option<Error>,
 }
 
@@ -76,6 +78,7 @@ impl Pending {
                 next_id: 0,
                 waiting: BTreeMap::new(),
                 last_answer: Instant::now(),
+                round_trip: None,
                 ended: None,
             }),
             changed: Notify::new(),
@@ -128,8 +131,14 @@ impl Pending {
         };
         let waiting = {
             let mut state = self.lock();
-            state.last_answer = Instant::now();
-            state.waiting.remove(&id)
+            let now = Instant::now();
+            state.last_answer = now;
+            let waiting = state.waiting.remove(&id);
+            if let Some(waiting) = &waiting {
+                let taken = now - waiting.since;
+                state.round_trip = Some(state.round_trip.map_or(taken, |it| it.min(taken)));
+            }
+            waiting
         };
         let Some(waiting) = waiting else {
             return Err(Error::protocol(format!(
@@ -161,6 +170,10 @@ impl Pending {
         for (_, request) in waiting {
             _ = request.answer.send(Err(error.clone()));
         }
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.lock().round_trip
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -140,6 +140,11 @@ impl Session {
         self.are_limits_untrue.load(Ordering::Relaxed)
     }
 
+    /// The shortest time that a request has been answered in: about a round trip. None before the first answer.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.pending.round_trip()
+    }
+
     /// Whether the session has ended: every request fails from here on.
     pub fn is_closed(&self) -> bool {
         self.pending.has_ended()

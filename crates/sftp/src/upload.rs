@@ -1,61 +1,74 @@
-//! Pipelined writes to one handle under a window.
+//! Pipelined writes to one file under a window, through one channel or several.
+//!
+//! A server grants an SSH channel about 2 MiB, so that one channel moves 2 MiB in a round trip, whatever the
+//! bandwidth. Several of them, each with a handle of its own on the same file, move so much each.
+//!
+//! What is known of the file at the server is the offset up to which everything has been acknowledged, whichever
+//! channel brought it: [`Upload::acknowledged`].
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::extensions::DEFAULT_WRITE_LENGTH;
-use crate::packet::{Attributes, Handle};
+use crate::frontier::Frontier;
+use crate::lane::{Answer, Block, Held, Lane};
+use crate::pace::Pace;
+use crate::packet::{Attributes, Handle, OpenFlags};
 use crate::reply::Reply;
 use crate::session::Session;
 
-/// Bytes that may be written and not yet acknowledged. An OpenSSH server grants an SSH channel
+/// Bytes that may be written and not yet acknowledged on one channel. An OpenSSH server grants an SSH channel
 /// 2 MiB (64 packets of 32 KiB); as much again is queued behind it, so that the channel never waits
 /// for the source.
 pub const WINDOW: usize = 4 * 1024 * 1024;
 
-/// Writes that may be unacknowledged, however short a server wants them: each is remembered.
-const MAX_IN_FLIGHT: usize = 1024;
-
-/// What is sent before the server's pace is known: a round trip's worth of a fast line, and half a
-/// minute's of the slowest that anybody pays Lambda for (16 KiB/s).
-const FIRST_WINDOW: usize = 512 * 1024;
-
 /// Writes a file in order, with as much in flight as the window allows.
-///
-/// The offset up to which everything has been acknowledged is the only thing known of the file at
-/// the server: [`Self::acknowledged`].
 #[derive(Debug)]
 pub struct Upload<'a> {
-    session: &'a Session,
-    handle: Handle,
+    /// The first one is that of the handle that the file was opened by; it does not go away.
+    lanes: Vec<Lane<'a>>,
     window: usize,
-    /// How long what is in flight may take to be acknowledged, at the pace seen so far.
-    drain_time: Option<Duration>,
-    /// When the first write was sent.
-    began: Option<Instant>,
-    /// Bytes acknowledged since then.
-    answered: u64,
+    pace: Pace,
     write_length: usize,
     /// Where the next write begins.
     offset: u64,
-    /// All below has been acknowledged.
-    acknowledged: u64,
-    in_flight: VecDeque<(usize, Reply<()>)>,
-    in_flight_bytes: usize,
+    frontier: Frontier,
+    /// What a channel that is gone had not acknowledged.
+    returned: VecDeque<Block>,
     /// The file's length before the first write.
     length_before: u64,
     /// Whether writes begin behind the file's beginning.
     is_resumed: bool,
+    has_begun: bool,
+    /// Whether a write had to wait for the window.
+    has_waited: bool,
     /// Whether a large write has been seen to be stored whole.
     are_large_ones_checked: bool,
     /// What the file's length has to be behind a write.
     looking: Option<(u64, Reply<Attributes>)>,
+    sight: Sight,
     /// Pieces that do not fill a write yet.
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
+}
+
+/// Whether the first handle sees what another one writes. Until it is seen to, nothing is written by the first:
+/// its own writes would make the file as long.
+#[derive(Debug)]
+enum Sight {
+    /// There is no other one, or it has been seen.
+    Clear,
+    /// The first write of another one is not acknowledged yet.
+    Unproven,
+    /// The first handle's file has to be this long.
+    Asked(u64, Reply<Attributes>),
 }
 
 impl<'a> Upload<'a> {
@@ -63,21 +76,20 @@ impl<'a> Upload<'a> {
     pub async fn new(session: &'a Session, handle: Handle) -> Self {
         let write_length = session.limits().await.write_length as usize;
         Self {
-            session,
-            handle,
+            lanes: vec![Lane::new(Held::First(session), handle)],
             window: WINDOW,
-            drain_time: None,
-            began: None,
-            answered: 0,
+            pace: Pace::default(),
             write_length,
             offset: 0,
-            acknowledged: 0,
-            in_flight: VecDeque::new(),
-            in_flight_bytes: 0,
+            frontier: Frontier::default(),
+            returned: VecDeque::new(),
             length_before: 0,
             is_resumed: false,
+            has_begun: false,
+            has_waited: false,
             are_large_ones_checked: false,
             looking: None,
+            sight: Sight::Clear,
             gathered: Vec::new(),
             gathered_bytes: 0,
         }
@@ -87,7 +99,7 @@ impl<'a> Upload<'a> {
     pub async fn resume(session: &'a Session, handle: Handle, offset: u64, length: u64) -> Self {
         Self {
             offset,
-            acknowledged: offset,
+            frontier: Frontier::at(offset),
             length_before: length,
             is_resumed: offset > 0,
             ..Self::new(session, handle).await
@@ -97,11 +109,11 @@ impl<'a> Upload<'a> {
     /// Keeps so little in flight that the server acknowledges it within `time`, by its pace so far: whoever
     /// has to stop at a moment cannot wait for 4 MiB on a slow line.
     pub fn with_drain_time(mut self, time: Duration) -> Self {
-        self.drain_time = Some(time);
+        self.pace = Pace::drained_within(time);
         self
     }
 
-    /// The same with another window, in bytes.
+    /// The same with another window, in bytes, for all channels together. None of them has more than [`WINDOW`].
     pub fn with_window(mut self, window: usize) -> Self {
         self.window = window;
         self
@@ -114,14 +126,89 @@ impl<'a> Upload<'a> {
         self
     }
 
-    /// The handle that is written to.
+    /// The handle that the file was opened by.
     pub fn handle(&self) -> &Handle {
-        &self.handle
+        &self.lanes[0].handle
     }
 
     /// Bytes from the beginning of the file that the server has acknowledged without a gap.
     pub fn acknowledged(&self) -> u64 {
-        self.acknowledged
+        self.frontier.acknowledged()
+    }
+
+    /// Channels that write to the file.
+    pub fn channels(&self) -> usize {
+        self.lanes.iter().filter(|lane| lane.is_there()).count()
+    }
+
+    /// Whether the window has held the source back, and further channels can join: what the server makes of a
+    /// large write is known.
+    pub fn could_be_wider(&self) -> bool {
+        let is_trusted =
+            self.are_large_ones_checked || self.write_length <= DEFAULT_WRITE_LENGTH as usize;
+        self.has_waited && is_trusted && self.looking.is_none() && self.lanes.len() == 1
+    }
+
+    /// Has further channels of the same connection write to the file `path` as well. What is on its way is waited
+    /// for first. A channel that may not open the file is left aside.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotShared`]: opening the file once more has cut it. Otherwise a write that was refused.
+    pub async fn widen(&mut self, sessions: Vec<Arc<Session>>, path: &str) -> Result<()> {
+        while self.is_busy() {
+            self.settle().await?;
+        }
+        // Of each channel in one flight: nobody writes until all answers are in, so that a server that truncates
+        // on every OPEN shows it.
+        let opened: Vec<_> = sessions
+            .iter()
+            .map(|session| {
+                let open = session.open(path, OpenFlags::WRITE, Attributes::default());
+                (open, session.stat(path))
+            })
+            .collect();
+        let (mut further, mut is_cut) = (Vec::new(), false);
+        for (session, (open, stat)) in sessions.into_iter().zip(opened) {
+            let (open, stat) = (open.await, stat.await);
+            let Ok(handle) = open else { continue };
+            let told = stat.ok().and_then(|it| it.size);
+            is_cut |= told.is_none_or(|told| told < self.acknowledged());
+            further.push(Lane::new(Held::Further(session), handle));
+        }
+        // All at once: who stops waiting above leaves no lane that is not looked after.
+        if !further.is_empty() {
+            self.sight = Sight::Unproven;
+        }
+        self.lanes.extend(further);
+        if is_cut {
+            Err(Error::NotShared)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Closes all handles, whatever is on its way: for a file that is given up.
+    pub fn close(&self) -> Vec<Reply<()>> {
+        let lanes = self.lanes.iter().filter(|lane| lane.is_there());
+        lanes.map(|lane| lane.session.close(&lane.handle)).collect()
+    }
+
+    /// Closes all handles but the first one's.
+    ///
+    /// # Errors
+    ///
+    /// A refused CLOSE: servers report late write errors there, for each handle.
+    pub async fn narrow(&mut self) -> Result<()> {
+        let further = self.lanes.drain(1..).filter(Lane::is_there);
+        let closing: Vec<_> = further
+            .map(|lane| (lane.session.close(&lane.handle), lane))
+            .collect();
+        let mut closed = Ok(());
+        for (reply, _lane) in closing {
+            closed = closed.and(reply.await);
+        }
+        closed
     }
 
     /// Queues `data` behind what was written before, and waits while the window is full. Pieces are
@@ -151,10 +238,13 @@ impl<'a> Upload<'a> {
     /// A write that was refused.
     pub async fn drain(&mut self) -> Result<()> {
         self.send_gathered().await?;
-        while !self.in_flight.is_empty() {
-            self.await_oldest().await?;
+        loop {
+            self.send_returned().await?;
+            if !self.is_busy() {
+                return Ok(());
+            }
+            self.settle().await?;
         }
-        Ok(())
     }
 
     async fn send_gathered(&mut self) -> Result<()> {
@@ -162,33 +252,71 @@ impl<'a> Upload<'a> {
         if length == 0 {
             return Ok(());
         }
-        while self.in_flight.len() >= MAX_IN_FLIGHT
-            || (self.in_flight_bytes > 0 && self.in_flight_bytes + length > self.window_now())
-        {
-            self.await_oldest().await?;
-        }
+        self.send_returned().await?;
+        let lane = self.lane_with_room(length).await?;
         self.gathered_bytes = 0;
         let pieces = std::mem::take(&mut self.gathered);
-        let is_first = self.began.is_none();
-        self.began.get_or_insert_with(Instant::now);
-        let reply = self.session.write(&self.handle, self.offset, pieces);
-        self.in_flight.push_back((length, reply));
-        self.in_flight_bytes += length;
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        self.pace.sent();
+        let offset = self.offset;
+        self.lanes[lane].write(Block { offset, pieces });
         self.offset += length as u64;
         let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
         let is_resuming = is_first && self.is_resumed;
         if (is_first_large || is_resuming) && self.looking.is_none() {
             // Before the next write makes the file longer, and hides a hole behind this one.
-            self.looking = Some((self.offset, self.session.fstat(&self.handle)));
+            let first = &self.lanes[0];
+            self.looking = Some((self.offset, first.session.fstat(&first.handle)));
             self.are_large_ones_checked |= is_first_large;
         }
         if is_resuming {
             // Alone: a server that carries out writes side by side would show the next ones' length.
-            while !self.in_flight.is_empty() {
-                self.await_oldest().await?;
+            while self.is_busy() {
+                self.settle().await?;
             }
         }
         Ok(())
+    }
+
+    /// Writes what a channel that is gone has left.
+    async fn send_returned(&mut self) -> Result<()> {
+        while let Some(length) = self.returned.front().map(Block::length) {
+            let lane = self.lane_with_room(length).await?;
+            if let Some(block) = self.returned.pop_front() {
+                self.lanes[lane].write(block);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane that has least on its way, when one has room for `length` bytes.
+    async fn lane_with_room(&mut self, length: usize) -> Result<usize> {
+        loop {
+            if let Some(lane) = self.free_lane(length) {
+                return Ok(lane);
+            }
+            self.has_waited = true;
+            self.settle().await?;
+        }
+    }
+
+    fn free_lane(&self, length: usize) -> Option<usize> {
+        let window = self.pace.window(self.window, self.write_length);
+        let in_flight: usize = self.lanes.iter().map(Lane::bytes).sum();
+        if in_flight > 0 && in_flight + length > window {
+            return None;
+        }
+        let others = self.lanes[1..].iter().any(Lane::is_there);
+        let is_first_held = others && !matches!(self.sight, Sight::Clear);
+        let lanes = self
+            .lanes
+            .iter()
+            .enumerate()
+            .skip(usize::from(is_first_held));
+        lanes
+            .filter(|(_, lane)| lane.has_room(length, WINDOW))
+            .min_by_key(|(_, lane)| lane.bytes())
+            .map(|(number, _)| number)
     }
 
     /// Bytes of the next write. Where the file has been longer before, what a server stores of a large write
@@ -201,34 +329,41 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// The window, cut down to what the server acknowledges in the drain time at its pace so far.
-    fn window_now(&self) -> usize {
-        let Some(drain_time) = self.drain_time else {
-            return self.window;
-        };
-        let elapsed = self.began.map_or(Duration::ZERO, |began| began.elapsed());
-        if self.answered == 0 || elapsed.is_zero() {
-            return self.window.min(FIRST_WINDOW);
-        }
-        let bytes = u128::from(self.answered) * drain_time.as_nanos() / elapsed.as_nanos();
-        usize::try_from(bytes)
-            .unwrap_or(usize::MAX)
-            .min(self.window)
-            .max(self.write_length)
+    fn is_busy(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.bytes() > 0) || matches!(self.sight, Sight::Asked(..))
     }
 
-    async fn await_oldest(&mut self) -> Result<()> {
-        // The reply stays in the queue until it is there: a caller that is cancelled forgets none.
-        let Some((length, reply)) = self.in_flight.front_mut() else {
-            return Ok(());
-        };
-        let answer = reply.await;
-        let length = *length;
-        self.in_flight.pop_front();
-        self.in_flight_bytes -= length;
-        answer?;
-        self.acknowledged += length as u64;
-        self.answered += length as u64;
+    /// Waits for one answer, of whichever channel. Whoever stops waiting forgets none.
+    async fn settle(&mut self) -> Result<()> {
+        let (lane, answer) = poll_fn(|context| {
+            if let Sight::Asked(end, told) = &mut self.sight
+                && let Poll::Ready(told) = Pin::new(told).poll(context)
+            {
+                let end = *end;
+                self.sight = Sight::Clear;
+                return Poll::Ready(seen(end, told).map(|()| (0, None)));
+            }
+            for (number, lane) in self.lanes.iter_mut().enumerate() {
+                if let Poll::Ready(answer) = lane.poll_oldest(context) {
+                    return Poll::Ready(answer.map(|answer| (number, Some(answer))));
+                }
+            }
+            Poll::Pending
+        })
+        .await?;
+        match answer {
+            None => {}
+            Some(Answer::Returned(blocks)) => self.returned.extend(blocks),
+            Some(Answer::Stored { offset, length }) => {
+                self.frontier.pass(offset, length as u64);
+                self.pace.answered(length);
+                if lane > 0 && matches!(self.sight, Sight::Unproven) {
+                    let first = &self.lanes[0];
+                    let told = first.session.fstat(&first.handle);
+                    self.sight = Sight::Asked(offset + length as u64, told);
+                }
+            }
+        }
         self.look().await
     }
 
@@ -247,20 +382,29 @@ impl<'a> Upload<'a> {
                 size: Some(stored), ..
             }) => stored,
             Ok(_) | Err(Error::Status(_)) => {
-                self.session.forget_limits().await;
+                self.lanes[0].session.forget_limits().await;
                 return Err(Error::NotTold);
             }
             Err(error) => return Err(error),
         };
         if stored < end {
-            self.session.forget_limits().await;
+            self.lanes[0].session.forget_limits().await;
             return Err(Error::CutShort { sent: end, stored });
         }
         // Only the look behind the first write of a resumed file is alone, and can tell this.
-        let is_alone = self.is_resumed && self.in_flight.is_empty();
+        let is_alone = self.is_resumed && !self.is_busy();
         if is_alone && stored > end.max(self.length_before) {
             return Err(Error::Appended { end, stored });
         }
         Ok(())
+    }
+}
+
+/// Homes that are no file system give each handle a copy of its own, and keep that of the last CLOSE.
+fn seen(end: u64, told: Result<Attributes>) -> Result<()> {
+    match told {
+        Ok(told) if told.size.is_some_and(|size| size >= end) => Ok(()),
+        Ok(_) | Err(Error::Status(_)) => Err(Error::NotShared),
+        Err(error) => Err(error),
     }
 }

@@ -161,8 +161,8 @@ impl<R: Relay> Attempt<'_, R> {
             left: self.left(),
         };
         loop {
-            let session = link.connection()?.sftp();
-            let uploaded = self.upload(session, place, body, &mut progress, stage);
+            let connection = link.connection()?;
+            let uploaded = self.upload(connection, place, body, &mut progress, stage);
             match uploaded.await {
                 Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
                     if !progress.may_go_on() {
@@ -269,10 +269,10 @@ impl<R: Relay> Attempt<'_, R> {
 }
 
 /// Bytes that may be written and not acknowledged: a part of the function's memory, since each of them is
-/// kept until then. 4 MiB where nobody says how much there is.
+/// kept until then. 32 MiB, ten channels' worth, where nobody says how much there is.
 fn window(memory: Option<u64>) -> usize {
-    const LARGEST: u64 = sftp::upload::WINDOW as u64;
+    const LARGEST: u64 = 32 * 1024 * 1024;
     const SMALLEST: u64 = 512 * 1024;
-    let window = memory.map_or(LARGEST, |memory| (memory / 32).clamp(SMALLEST, LARGEST));
+    let window = memory.map_or(LARGEST, |memory| (memory / 10).clamp(SMALLEST, LARGEST));
     usize::try_from(window).unwrap_or(sftp::upload::WINDOW)
 }

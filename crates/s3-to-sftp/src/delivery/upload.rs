@@ -20,19 +20,21 @@ use crate::receipt::Published;
 use crate::rules::Rule;
 use crate::settings::{OnConflict, Verify};
 use crate::source::{Body, LastLook};
+use crate::ssh::Connection;
 use crate::transfer::{Destination, TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
     /// Goes as far as this connection lasts.
     pub(super) async fn upload(
         &self,
-        session: &Session,
+        connection: &Connection,
         place: &Place<'_>,
         body: &mut Body,
         progress: &mut Progress,
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
+        let session = connection.sftp();
         if let Phase::Renaming(verified) | Phase::RenamingAgain(verified) = &progress.phase {
             *stage = Stage::Publish;
             let settling = self.settle(session, place, body, verified);
@@ -43,7 +45,10 @@ impl<R: Relay> Attempt<'_, R> {
         *stage = Stage::OpenTemporary;
         let opening = self.open(session, place, body, progress);
         let mut temporary = match timeout_at(delivery.deadline, opening).await {
-            Ok(opened) => opened?,
+            Ok(opened) => {
+                let (channels, size) = (delivery.settings.channels, self.version.size);
+                opened?.over_channels(connection, channels, size)
+            }
             Err(_) => {
                 if self.begun.is_none() {
                     remove_unopened(session, &place.name.full, delivery.end).await;

@@ -38,6 +38,7 @@ impl Temporary<'_> {
     pub(crate) async fn verify(&mut self, expected: u64) -> Result<Verified, Cause> {
         let session = self.session;
         let name = self.name();
+        self.narrow().await?;
         let Some(upload) = self.upload.take() else {
             return Err(Cause::sftp(format!("CLOSE of {name}"))(sftp::Error::Closed));
         };
@@ -114,6 +115,15 @@ impl Temporary<'_> {
         })
     }
 
+    /// Closes the further channels' handles, before the first one's FSYNC: their late write errors come with that.
+    async fn narrow(&mut self) -> Result<(), Cause> {
+        match &mut self.upload {
+            Some(upload) => upload.narrow().await,
+            None => Ok(()),
+        }
+        .map_err(Cause::sftp(format!("CLOSE of {}", self.name())))
+    }
+
     /// Makes what is acknowledged durable, in the middle; nothing where the server cannot.
     pub(crate) async fn sync(&mut self) -> Result<(), Cause> {
         let Some(upload) = self.upload.as_ref().filter(|_| self.session.has_fsync()) else {
@@ -127,6 +137,7 @@ impl Temporary<'_> {
     pub(crate) async fn park(&mut self) -> Result<(), Cause> {
         let session = self.session;
         let name = self.name();
+        self.narrow().await?;
         let Some(upload) = self.upload.take() else {
             return Ok(());
         };

@@ -256,6 +256,7 @@ impl Cause {
                 sftp::Error::Protocol(_)
                 | sftp::Error::CutShort { .. }
                 | sftp::Error::NotTold
+                | sftp::Error::NotShared
                 | sftp::Error::Appended { .. } => "SftpProtocol",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },

@@ -34,12 +34,31 @@ pub enum Verify {
     Readback,
 }
 
+/// How many SFTP channels write to one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channels {
+    /// As many as the round trip needs, where the server is known to bear it; else one.
+    Auto,
+    /// So many, whatever the server is.
+    Number(usize),
+}
+
 pub(super) fn on_conflict(value: &str) -> Result<OnConflict, Unfit> {
     match word(value).as_str() {
         "replace" => Ok(OnConflict::Replace),
         "skip" => Ok(OnConflict::Skip),
         "fail" => Ok(OnConflict::Fail),
         _ => unfit("is no such choice; give replace, skip or fail"),
+    }
+}
+
+pub(super) fn channels(value: &str) -> Result<Channels, Unfit> {
+    match (word(value).as_str(), value.parse()) {
+        ("auto", _) => Ok(Channels::Auto),
+        (_, Ok(number @ 1..=16)) => Ok(Channels::Number(number)),
+        _ => unfit(
+            "is no such number; give auto, or 1 to 16 (OpenSSH takes 10 on a connection, by MaxSessions)",
+        ),
     }
 }
 

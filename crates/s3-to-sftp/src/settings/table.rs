@@ -164,6 +164,14 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SSH_CHANNELS",
+        fallback: Fallback::Value("auto"),
+        meaning: "SFTP channels that write to one large file, on the one connection: `1` to `16`, or `auto`: up to 10 where \
+                  the server is OpenSSH and the round trip holds one channel back",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "SSH_CONNECT_TIMEOUT",
         fallback: Fallback::Value("10s"),
         meaning: "longest wait for a TCP connection, per address: `10`, `10s` or `2m`",

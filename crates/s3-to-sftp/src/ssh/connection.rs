@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::error::{ConnectError, KEY_EXCHANGE, ssh};
+use super::further::Further;
 use super::host_key::{HostKeys, fingerprint};
 use super::login::{Credentials, log_in};
 use super::stream::{Cut, cuttable};
@@ -48,6 +49,8 @@ pub struct Target {
 /// Dropping it cuts it. [`Self::close`] says goodbye first.
 pub struct Connection {
     sftp: sftp::Session,
+    further: Further,
+    target: Target,
     handle: Handle<Client>,
     cut: CutOnDrop,
     address: SocketAddr,
@@ -107,6 +110,8 @@ impl Connection {
             .clone();
         Ok(Self {
             sftp,
+            further: Further::new(),
+            target: target.clone(),
             handle,
             cut: guard,
             address,
@@ -117,6 +122,37 @@ impl Connection {
     /// The SFTP session.
     pub fn sftp(&self) -> &sftp::Session {
         &self.sftp
+    }
+
+    /// Further sessions on this connection, at most `wanted`: those that nobody uses, and new ones where there are too
+    /// few and the server bears more.
+    pub async fn further(&self, wanted: usize) -> Vec<Arc<sftp::Session>> {
+        let open = || async {
+            let patience = self.target.stall_timeout;
+            let starting = start_sftp(&self.handle, &self.target, self.address);
+            let silent = |_| ConnectError::Silent {
+                address: self.address,
+                step: "the start of SFTP on another channel",
+                after: patience,
+            };
+            timeout(patience, starting).await.map_err(silent)?
+        };
+        self.further.take(wanted, open).await
+    }
+
+    /// Sessions that the server bears beside the first one, as far as that is known.
+    pub fn most_further(&self) -> usize {
+        self.further.most()
+    }
+
+    /// From now on no more than so many are opened.
+    pub fn limit_further(&self, most: usize) {
+        self.further.limit(most);
+    }
+
+    /// How the server has introduced itself: `SSH-2.0-OpenSSH_9.2p1 Debian-2`.
+    pub fn identification(&self) -> String {
+        self.cut.0.identification()
     }
 
     /// The address that took the connection.
@@ -145,7 +181,7 @@ impl Connection {
     /// Ends the connection. With requests outstanding, or a session that ended with some, it is cut, or
     /// the server might still carry them out; without, it is told goodbye.
     pub async fn close(self) {
-        if self.sftp.outstanding() == 0 && !self.is_closed() {
+        if self.sftp.outstanding() + self.further.outstanding() == 0 && !self.is_closed() {
             let goodbye = async {
                 // A server that is gone already needs no goodbye.
                 _ = self

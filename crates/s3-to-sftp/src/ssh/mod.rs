@@ -7,13 +7,17 @@
 //! | [`private_key`] | the text of a private key → a key |
 //! | `login` | the methods that are tried, and in which order |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
+//! | `identification` | the line by which the server introduces itself |
 //! | `channel` | an SSH channel as a transport of the SFTP client |
+//! | `further` | the channels beside the first one |
 //! | [`error`] | why there is no connection |
 
 mod channel;
 pub mod connection;
 pub mod error;
+mod further;
 pub mod host_key;
+mod identification;
 mod login;
 pub mod private_key;
 mod stream;

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::identification::{Identification, lock};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ pub(super) struct Stream {
     /// Runs while a write waits; every byte that the peer takes ends it.
     write_waits: Option<Pin<Box<Sleep>>>,
     received: Arc<AtomicU64>,
+    identification: Arc<Mutex<Identification>>,
     /// Closed by dropping, which is how [`Cut::wait`] learns of it.
     _open: watch::Sender<()>,
 }
@@ -34,6 +36,7 @@ pub(super) struct Stream {
 pub(super) struct Cut {
     token: CancellationToken,
     received: Arc<AtomicU64>,
+    identification: Arc<Mutex<Identification>>,
     open: watch::Receiver<()>,
 }
 
@@ -41,6 +44,7 @@ pub(super) struct Cut {
 pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut) {
     let token = CancellationToken::new();
     let received = Arc::new(AtomicU64::new(0));
+    let identification = Arc::default();
     let (open_sender, open) = watch::channel(());
     let stream = Stream {
         tcp,
@@ -49,6 +53,7 @@ pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut)
         write_timeout,
         write_waits: None,
         received: Arc::clone(&received),
+        identification: Arc::clone(&identification),
         _open: open_sender,
     };
     (
@@ -56,6 +61,7 @@ pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut)
         Cut {
             token,
             received,
+            identification,
             open,
         },
     )
@@ -72,6 +78,12 @@ impl Cut {
         let mut open = self.open.clone();
         // Nothing is ever sent: this ends when the sender is dropped.
         while open.changed().await.is_ok() {}
+    }
+
+    /// How the server has introduced itself: the line that begins with `SSH-`; empty before it has come. russh
+    /// keeps it to itself.
+    pub(super) fn identification(&self) -> String {
+        lock(&self.identification).line()
     }
 
     /// Bytes that came in so far.
@@ -108,6 +120,7 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(context, buffer))?;
         let read = buffer.filled().len() - before;
+        lock(&self.identification).pass(&buffer.filled()[before..]);
         self.received.fetch_add(read as u64, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }

@@ -119,6 +119,7 @@ impl SftpChannel {
                 self.cut.cancel();
                 return Next::End;
             }
+            Action::EndChannel => return Next::End,
             Action::Run(run) => {
                 if let Err(panic) = tokio::task::spawn_blocking(run).await {
                     self.record.violation(format!("a hook panicked: {panic}"));

@@ -18,6 +18,8 @@ pub enum Action {
     Drop,
     /// Cut the TCP connection before doing anything.
     Disconnect,
+    /// End this channel before doing anything, as a server does whose SFTP program dies; the connection goes on.
+    EndChannel,
     /// Do it, then cut the TCP connection before the answer leaves.
     DisconnectAfter,
     /// Run this first, on a thread where it may block, then do it. Other channels go on meanwhile.
@@ -85,6 +87,7 @@ impl fmt::Debug for Action {
             Self::Status(code, message) => write!(f, "Status({code}, {message:?})"),
             Self::Drop => f.write_str("Drop"),
             Self::Disconnect => f.write_str("Disconnect"),
+            Self::EndChannel => f.write_str("EndChannel"),
             Self::DisconnectAfter => f.write_str("DisconnectAfter"),
             Self::Run(_) => f.write_str("Run"),
             Self::Wait(_) => f.write_str("Wait"),

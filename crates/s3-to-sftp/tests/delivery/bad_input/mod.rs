@@ -2,6 +2,7 @@
 //! in `s3-to-sftp-lambda`.
 
 mod broken_link;
+mod channels;
 mod choices;
 mod connection;
 mod hops;

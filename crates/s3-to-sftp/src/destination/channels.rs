@@ -1,0 +1,148 @@
+//! How many channels write to a file, and when the further ones come in.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sftp::{Error, Session};
+
+use super::{Temporary, write_failed};
+use crate::error::Cause;
+use crate::settings::Channels;
+use crate::ssh::Connection;
+
+/// What OpenSSH grants an SSH channel, in bytes: 64 packets of 32 KiB. So much is moved in a round trip, at most.
+const CHANNEL_WINDOW: usize = 2 * 1024 * 1024;
+
+/// OpenSSH's `MaxSessions`, on one connection.
+const MOST: usize = 10;
+
+/// The line that is to be filled, in bytes a second: more than Lambda's network moves.
+const LINE: u128 = 512 * 1024 * 1024;
+
+/// Others may have used all channels: so many bytes later there may be some.
+const ASK_AGAIN: u64 = 32 * 1024 * 1024;
+
+/// Where further channels come from.
+pub(super) struct Further<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) setting: Channels,
+    /// Of the file.
+    pub(super) size: u64,
+    /// From which byte on they are asked for, once more.
+    pub(super) ask_again_at: u64,
+    pub(super) opening: Option<Opening<'a>>,
+}
+
+/// Some that are on their way, while the first channel writes.
+type Opening<'a> = Pin<Box<dyn Future<Output = Vec<Arc<Session>>> + Send + 'a>>;
+
+impl std::fmt::Debug for Further<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Further")
+            .field("setting", &self.setting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Temporary<'_> {
+    /// Handles that do not share the file turn up at the first write behind theirs, or at the end of a short file:
+    /// this server gets one channel from now on.
+    pub(super) fn failed(&self, error: Error) -> Cause {
+        if let (Error::NotShared, Some(further)) = (&error, &self.further) {
+            further.connection.limit_further(0);
+        }
+        write_failed(self.name(), error)
+    }
+
+    /// Writes; and when the window of one channel has held that back, asks for others, and has them join as soon as
+    /// they are there.
+    pub(super) async fn write_or_widen(&mut self, bytes: Bytes) -> sftp::Result<()> {
+        let name = self.place.name.full.as_str();
+        let Some(upload) = &mut self.upload else {
+            return Err(Error::Closed);
+        };
+        let Some(further) = &mut self.further else {
+            return upload.write(bytes).await;
+        };
+        if further.opening.is_none()
+            && upload.could_be_wider()
+            && upload.acknowledged() >= further.ask_again_at
+        {
+            let left = further.size.saturating_sub(upload.acknowledged());
+            let wanted = wanted(further.setting, further.connection, left, self.place.window);
+            further.ask_again_at = upload.acknowledged() + ASK_AGAIN;
+            if wanted > 1 {
+                further.opening = Some(Box::pin(further.connection.further(wanted - 1)));
+            }
+        }
+        let mut opened = None;
+        {
+            let mut writing = pin!(upload.write(bytes));
+            let opening = &mut further.opening;
+            poll_fn(|context| {
+                if let Some(some) = opening
+                    && let Poll::Ready(sessions) = some.as_mut().poll(context)
+                {
+                    *opening = None;
+                    opened = Some(sessions);
+                }
+                writing.as_mut().poll(context)
+            })
+            .await?;
+        }
+        let Some(sessions) = opened.filter(|sessions| !sessions.is_empty()) else {
+            return Ok(());
+        };
+        upload.widen(sessions, name).await
+    }
+}
+
+/// How many channels, the first one included, are worth having for a file of which `left` bytes are still to be
+/// written, with `window` bytes on their way at most.
+pub(super) fn wanted(
+    setting: Channels,
+    connection: &Connection,
+    left: u64,
+    window: usize,
+) -> usize {
+    let most = match setting {
+        Channels::Number(number) => number,
+        Channels::Auto if is_safe(connection) => {
+            MOST.min(by_round_trip(connection.sftp().round_trip()))
+        }
+        Channels::Auto => 1,
+    };
+    // Each has its own window to fill, twice at least, or it is not worth its two round trips.
+    let by_size = usize::try_from(left / (2 * CHANNEL_WINDOW as u64)).unwrap_or(usize::MAX);
+    let by_window = window / CHANNEL_WINDOW;
+    most.min(by_size).min(by_window).max(1)
+}
+
+/// As many as it takes to fill the line.
+fn by_round_trip(round_trip: Option<Duration>) -> usize {
+    let on_its_way = round_trip.unwrap_or_default().as_micros() * LINE / 1_000_000;
+    usize::try_from(on_its_way.div_ceil(CHANNEL_WINDOW as u128)).unwrap_or(usize::MAX)
+}
+
+/// Only OpenSSH is known to bear it: servers that stand before an object store want ascending offsets, and others
+/// copy its identification, so its SFTP program has to be its own as well.
+fn is_safe(connection: &Connection) -> bool {
+    connection.identification().starts_with("SSH-2.0-OpenSSH_")
+        && connection.sftp().extensions().are_those_of_openssh()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_round_trip_tells_how_many_fill_the_line() {
+        let by = |millis| by_round_trip(Some(Duration::from_millis(millis)));
+        assert_eq!([by(0), by(2), by(20), by(50)], [0, 1, 6, 13]);
+        assert_eq!(by_round_trip(None), 0);
+    }
+}

@@ -1,0 +1,226 @@
+//! Servers that do not bear several channels on one file, or not well.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use s3_to_sftp::receipt::Outcome;
+use testkit::payload;
+use testkit::proxy::Proxy;
+use testkit::sftp::{Action, Builder, Operation, Request, SftpServer, flags};
+
+use super::with;
+use crate::world::World;
+
+const SIZE: usize = 24 * 1024 * 1024 + 7;
+
+/// Far enough away for one channel's window to hold it back.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+
+async fn far(builder: Builder) -> (World, Arc<SftpServer>, Proxy) {
+    let (world, server) = with(builder).await;
+    let proxy = Proxy::start(server.port()).await;
+    proxy.delay(ROUND_TRIP);
+    world.put("f", payload::ramp(SIZE));
+    (world, server, proxy)
+}
+
+/// Delivers with so many channels, and sees every byte arrive.
+async fn arrives(world: &World, proxy: &Proxy, channels: &str) {
+    let port = proxy.port().to_string();
+    let settings = [("SSH_CHANNELS", channels), ("SSH_PORT", &port)];
+    let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    assert!(!world.has_source("f"));
+    world.assert_only(&["f"]);
+}
+
+/// The channels that brought bytes.
+fn writers(server: &SftpServer) -> BTreeSet<u64> {
+    let writes = server.requests_of(Operation::Write);
+    writes.iter().map(|write| write.channel).collect()
+}
+
+fn is_further(request: &Request, operation: Operation) -> bool {
+    request.operation == operation && request.channel > 1
+}
+
+#[tokio::test]
+async fn a_number_of_channels_is_taken_at_its_word() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(writers(&server).len(), 4);
+    // Only the OPEN that begins the file makes one.
+    let opens = server.requests_of(Operation::Open);
+    let written = opens.iter().filter(|open| open.flags & flags::WRITE != 0);
+    let made = written
+        .clone()
+        .filter(|open| open.flags & flags::CREAT != 0);
+    assert_eq!((written.count(), made.count()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_only_calls_itself_openssh_gets_one_channel() {
+    let builder = SftpServer::builder().identification("SSH-2.0-OpenSSH_9.2");
+    let (world, server, proxy) = far(builder).await;
+    arrives(&world, &proxy, "auto").await;
+    assert_eq!(writers(&server).len(), 1);
+    assert_eq!(server.requests_of(Operation::Init).len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_one_channel_only() {
+    let (world, server, proxy) = far(SftpServer::builder().max_channels(1)).await;
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(writers(&server).len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_two_channels() {
+    let (world, server, proxy) = far(SftpServer::builder().max_channels(2)).await;
+    arrives(&world, &proxy, "16").await;
+    assert_eq!(writers(&server).len(), 2);
+}
+
+/// It is not asked for another one over the next connection.
+#[tokio::test]
+async fn a_server_that_hangs_up_when_it_is_asked_for_another_channel() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(
+        |request| match is_further(request, Operation::Init) && request.connection == 1 {
+            true => Action::Disconnect,
+            false => Action::Pass,
+        },
+    );
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(server.connections(), 2);
+    assert_eq!(writers(&server).len(), 2, "one of each connection");
+}
+
+/// A home that is no file system: what one handle writes, another does not see.
+#[tokio::test]
+async fn a_home_where_each_handle_has_its_own_copy() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    let home = server.home().to_owned();
+    // What the others write goes nowhere, until the file is begun anew.
+    server.hook(move |request| {
+        let is_first_file = request.connection == 1 && request.channel > 1;
+        match is_first_file && request.operation == Operation::Write {
+            true => Action::AcknowledgeOnly,
+            false => Action::Pass,
+        }
+    });
+    arrives(&world, &proxy, "3").await;
+    assert!(home.join("f").exists());
+    let creates = server.requests_of(Operation::Open);
+    let creates = creates.iter().filter(|open| open.flags & flags::CREAT != 0);
+    assert_eq!(creates.count(), 2, "it is begun anew");
+}
+
+#[tokio::test]
+async fn a_server_that_truncates_when_another_channel_opens_the_file() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| match request.flags & flags::WRITE != 0 {
+        true => Action::OpenWith(request.flags | flags::TRUNC),
+        false => Action::Pass,
+    });
+    arrives(&world, &proxy, "3").await;
+    let first = server.requests_of(Operation::Write);
+    assert!(
+        first.iter().all(|write| write.channel == 1),
+        "nothing was written by the others"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_open_a_file_twice() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| match is_further(request, Operation::Open) {
+        true => Action::refuse(testkit::sftp::status::PERMISSION_DENIED),
+        false => Action::Pass,
+    });
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(writers(&server).len(), 1);
+}
+
+/// What it had not acknowledged is written by the others.
+#[tokio::test]
+async fn a_channel_that_ends_in_the_middle() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| {
+        match is_further(request, Operation::Write)
+            && request.offset > 12_000_000
+            && request.channel == 3
+        {
+            true => Action::EndChannel,
+            false => Action::Pass,
+        }
+    });
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(server.connections(), 1);
+    assert_eq!(writers(&server).len(), 4);
+}
+
+/// All that are not the first.
+#[tokio::test]
+async fn all_further_channels_end() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| match is_further(request, Operation::Write) {
+        true => Action::EndChannel,
+        false => Action::Pass,
+    });
+    arrives(&world, &proxy, "3").await;
+    assert_eq!(server.connections(), 1);
+}
+
+/// One of several handles tells of a late error: the file is not published.
+#[tokio::test]
+async fn a_further_channel_whose_close_is_refused() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| match is_further(request, Operation::Close) {
+        true => Action::no_space(),
+        false => Action::Pass,
+    });
+    let port = proxy.port().to_string();
+    let settings = [("SSH_CHANNELS", "3"), ("SSH_PORT", &port)];
+    let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!(world.has_source("f"));
+    assert!(!world.home().join("f").exists());
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_on_a_further_channel() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| {
+        match is_further(request, Operation::Write) && request.offset > 12_000_000 {
+            true => Action::no_space(),
+            false => Action::Pass,
+        }
+    });
+    let port = proxy.port().to_string();
+    let settings = [("SSH_CHANNELS", "3"), ("SSH_PORT", &port)];
+    let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!(world.has_source("f"));
+    world.assert_only(&[]);
+}
+
+/// The link breaks while several channels write: what the slowest of them had acknowledged is where it goes on.
+#[tokio::test]
+async fn a_link_that_breaks_under_several_channels() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(|request| {
+        let is_it = request.operation == Operation::Write
+            && request.connection == 1
+            && request.offset > 18_000_000;
+        if is_it {
+            Action::Disconnect
+        } else {
+            Action::Pass
+        }
+    });
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(server.connections(), 2);
+}
