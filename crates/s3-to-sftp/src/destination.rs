@@ -106,6 +106,9 @@ impl<'a> Temporary<'a> {
         if !place.rules.hold(Rule::MistrustLargeWrites) {
             upload = upload.believing_the_first_write();
         }
+        if !place.rules.hold(Rule::OneFileForAllChannels) {
+            upload = upload.believing_all_channels();
+        }
         if let Some(time) = place.drain_time {
             upload = upload.with_drain_time(time);
         }

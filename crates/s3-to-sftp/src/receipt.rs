@@ -56,6 +56,8 @@ pub struct Receipt {
     pub read_back: bool,
     /// What a power cut at the server would leave.
     pub durable: Durable,
+    /// SFTP channels that wrote it in this invocation, on one connection.
+    pub channels: usize,
     /// How many invocations have worked at it before this one.
     pub hops: u32,
     /// From the first request to the final name, in seconds.

@@ -20,6 +20,9 @@ pub enum Rule {
     /// What an earlier connection wrote, and the server has not synced, is read back before it is gone on with:
     /// a server that went down may come back with zeros in a file of the right length.
     ReadBackWhatIsGoneOnWith,
+    /// Another channel writes to a file only where opening it once more leaves it as it was, and the first one sees
+    /// what it wrote.
+    OneFileForAllChannels,
     /// The source is looked at before a rename, and what changed is begun anew.
     LastLook,
     /// That look is less than 2 s old when the rename goes out.
@@ -61,13 +64,14 @@ pub enum Rule {
 impl Rule {
     /// All of them.
     #[cfg(feature = "take-out-rules")]
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::OneWriterPerTemporary,
         Self::NeverTruncate,
         Self::CreateOnlyAtTheBeginning,
         Self::BelieveOnlyFstat,
         Self::GoOnFromTheFrontier,
         Self::ReadBackWhatIsGoneOnWith,
+        Self::OneFileForAllChannels,
         Self::LastLook,
         Self::FreshLook,
         Self::CompareSize,

@@ -68,6 +68,7 @@ pub(super) struct Finished {
     pub(super) is_synced: bool,
     pub(super) is_name_synced: bool,
     pub(super) is_read_back: bool,
+    pub(super) channels: usize,
 }
 
 impl Finished {
@@ -78,6 +79,7 @@ impl Finished {
             is_synced: verified.is_synced,
             is_name_synced: done.is_synced,
             is_read_back,
+            channels: verified.channels,
         }
     }
 }
@@ -223,6 +225,7 @@ impl<R: Relay> Attempt<'_, R> {
                 is_synced: false,
                 is_name_synced: false,
                 is_read_back: true,
+                channels: 0,
             });
         }
         Err(match delivery.settings.on_conflict {
@@ -257,6 +260,7 @@ impl<R: Relay> Attempt<'_, R> {
                 (true, false) => Durable::File,
                 (false, _) => Durable::NotKnown,
             },
+            channels: finished.channels,
             hops: self.hop,
             seconds: 0.0,
         }

@@ -72,6 +72,7 @@ impl<R: Relay> Attempt<'_, R> {
                 is_synced: written.is_synced,
                 is_name_synced: false,
                 is_read_back: self.read_back_direct(session, place, body).await?,
+                channels: 1,
             })
         };
         timeout_at(delivery.deadline, writing)

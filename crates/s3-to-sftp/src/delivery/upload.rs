@@ -338,6 +338,7 @@ impl Finished {
             is_synced: verified.is_synced,
             is_name_synced: false,
             is_read_back,
+            channels: verified.channels,
         }
     }
 }

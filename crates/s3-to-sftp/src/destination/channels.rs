@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(super) struct Further<'a> {
     pub(super) size: u64,
     /// From which byte on they are asked for, once more.
     pub(super) ask_again_at: u64,
-    pub(super) opening: Option<Opening<'a>>,
+    /// Behind a lock that nobody else knows, so that a delivery can be looked at from everywhere.
+    pub(super) opening: Option<Mutex<Opening<'a>>>,
 }
 
 /// Some that are on their way, while the first channel writes.
@@ -76,7 +77,8 @@ impl Temporary<'_> {
             let wanted = wanted(further.setting, further.connection, left, self.place.window);
             further.ask_again_at = upload.acknowledged() + ASK_AGAIN;
             if wanted > 1 {
-                further.opening = Some(Box::pin(further.connection.further(wanted - 1)));
+                let opening: Opening<'_> = Box::pin(further.connection.further(wanted - 1));
+                further.opening = Some(Mutex::new(opening));
             }
         }
         let mut opened = None;
@@ -85,6 +87,7 @@ impl Temporary<'_> {
             let opening = &mut further.opening;
             poll_fn(|context| {
                 if let Some(some) = opening
+                    && let Ok(some) = some.get_mut()
                     && let Poll::Ready(sessions) = some.as_mut().poll(context)
                 {
                     *opening = None;
@@ -110,7 +113,7 @@ pub(super) fn wanted(
     window: usize,
 ) -> usize {
     let most = match setting {
-        Channels::Number(number) => number,
+        Channels::Number(number) => return number,
         Channels::Auto if is_safe(connection) => {
             MOST.min(by_round_trip(connection.sftp().round_trip()))
         }

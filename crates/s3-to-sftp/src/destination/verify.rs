@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sftp::{Attributes, OpenFlags, StatusCode};
+use sftp::{Attributes, OpenFlags, StatusCode, Upload};
 use tokio::time::sleep;
 
 use super::{Temporary, answered};
@@ -23,6 +23,8 @@ pub(crate) struct Verified {
     pub(crate) size: SizeCheck,
     /// Whether the file was made durable.
     pub(crate) is_synced: bool,
+    /// Channels that wrote it.
+    pub(crate) channels: usize,
     /// The temporary, after its CLOSE.
     pub(super) temporary: Option<Attributes>,
     /// What stands under the final name; none where nothing does, or the server does not tell.
@@ -38,6 +40,7 @@ impl Temporary<'_> {
     pub(crate) async fn verify(&mut self, expected: u64) -> Result<Verified, Cause> {
         let session = self.session;
         let name = self.name();
+        let channels = self.upload.as_ref().map_or(0, Upload::channels);
         self.narrow().await?;
         let Some(upload) = self.upload.take() else {
             return Err(Cause::sftp(format!("CLOSE of {name}"))(sftp::Error::Closed));
@@ -109,6 +112,7 @@ impl Temporary<'_> {
         Ok(Verified {
             size,
             is_synced,
+            channels,
             temporary,
             final_file: answered(final_stat)?,
             is_final_told,

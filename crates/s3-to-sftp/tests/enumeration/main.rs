@@ -10,6 +10,7 @@
 //! | `round` | the messages about one object, and the environments that take them |
 //! | `event`, `plan` | what happens at a request: a cut, a kill, a twin, a hand-over, a user; and when |
 //! | `play` | a case from its start to its last retry |
+//! | `channels` | the same over several channels |
 //! | `schedules` | the large product, by seeds |
 //! | `scenarios` | the worst of the review of the first design, by number |
 //! | `rules` | each rule taken out, and the part that notices |
@@ -18,6 +19,7 @@
     expect(dead_code, reason = "some events are for the rules only")
 )]
 
+mod channels;
 mod event;
 mod ledger;
 mod manner;

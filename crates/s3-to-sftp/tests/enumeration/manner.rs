@@ -3,19 +3,25 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use testkit::sftp::{Action, Operation, Request, flags, status};
 
-use crate::world::Guise;
+use crate::world::{Guise, Kind};
+
+/// How long a slow server takes for a write.
+const WRITE: Duration = Duration::from_millis(3);
 
 /// The manners of one server, and what it remembers.
 pub(crate) struct Manner {
-    guise: Guise,
+    kind: Kind,
     home: PathBuf,
     /// Up to where the bytes of a file are on the disk.
     synced: Mutex<HashMap<String, u64>>,
     /// Files whose size was asked for.
     asked: Mutex<HashSet<String>>,
+    /// The first channel of each connection.
+    first: Mutex<HashMap<u64, u64>>,
 }
 
 /// What a reboot leaves of bytes that were acknowledged and not synced.
@@ -28,12 +34,13 @@ pub(crate) enum Left {
 }
 
 impl Manner {
-    pub(crate) fn new(guise: Guise, home: PathBuf) -> Self {
+    pub(crate) fn new(kind: Kind, home: PathBuf) -> Self {
         Self {
-            guise,
+            kind,
             home,
             synced: Mutex::default(),
             asked: Mutex::default(),
+            first: Mutex::default(),
         }
     }
 
@@ -45,12 +52,23 @@ impl Manner {
     /// What the server makes of a request. Nothing happens before that is carried out.
     pub(crate) fn action(&self, request: &Request) -> Action {
         self.remember(request);
+        let what = self.made_of(request);
+        if self.kind.is_slow && request.operation == Operation::Write {
+            return Action::Both(Box::new(Action::Delay(WRITE)), Box::new(what));
+        }
+        what
+    }
+
+    fn made_of(&self, request: &Request) -> Action {
         let is_temporary = request
             .path
             .as_deref()
             .is_some_and(|path| path.ends_with(".part"));
         let writes = request.operation == Operation::Open && request.flags & flags::WRITE != 0;
-        match (self.guise, request.operation) {
+        match (self.kind.guise, request.operation) {
+            (Guise::OwnCopies, Operation::Write) if !self.is_by_the_first(request) => {
+                Action::AcknowledgeOnly
+            }
             (Guise::RenameOverwrites, Operation::Rename) => Action::RenameOver,
             (Guise::OpenTruncates, _) if writes => {
                 Action::OpenWith((request.flags | flags::TRUNC) & !flags::EXCL)
@@ -79,6 +97,11 @@ impl Manner {
             }
             _ => Action::Pass,
         }
+    }
+
+    fn is_by_the_first(&self, request: &Request) -> bool {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        *first.entry(request.connection).or_insert(request.channel) == request.channel
     }
 
     fn remember(&self, request: &Request) {

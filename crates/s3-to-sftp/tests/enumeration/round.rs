@@ -80,7 +80,7 @@ impl Round {
         let home = world.server.home().to_owned();
         let round = Self {
             ledger: Ledger::new(home.clone(), key, world.s3.store(), world.kind, start),
-            manner: Manner::new(world.kind.guise, home),
+            manner: Manner::new(world.kind, home),
             kind: world.kind,
             trigger,
             is_strict,

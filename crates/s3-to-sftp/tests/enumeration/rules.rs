@@ -93,6 +93,10 @@ fn part(rule: Rule) -> Part {
             part.kind.writes = 8;
             part.with(SMALL_WINDOW)
         }
+        Rule::OneFileForAllChannels => Part {
+            kind: crate::channels::kind(Guise::OwnCopies),
+            case: Case::new(Nothing, &[]),
+        },
         Rule::LastLook => walked(OpenSsh, Nothing, Event::Whole(Actor::Newer, Held::Before)),
         Rule::FreshLook => walked(OpenSsh, Nothing, Event::SlowAndNewer),
         Rule::CompareSize => walked(OpenSsh, Nothing, Event::LastWriteLost),
@@ -184,6 +188,7 @@ rules! {
     BelieveOnlyFstat: without_belief_in_fstat_only,
     GoOnFromTheFrontier: without_going_on_from_the_frontier,
     ReadBackWhatIsGoneOnWith: without_reading_back_what_is_gone_on_with,
+    OneFileForAllChannels: with_channels_that_do_not_share_the_file,
     LastLook: without_the_last_look,
     FreshLook: without_a_fresh_look,
     CompareSize: without_comparing_sizes,

@@ -29,10 +29,12 @@ pub(crate) enum Guise {
     TakesAtRename,
     /// Tells a size late.
     LateSize,
+    /// Homes that are no file system: each handle has a copy of its own, and the first one's counts.
+    OwnCopies,
 }
 
 impl Guise {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::OpenSsh,
         Self::NoPosixRename,
         Self::RenameOverwrites,
@@ -43,13 +45,16 @@ impl Guise {
         Self::TakesAtClose,
         Self::TakesAtRename,
         Self::LateSize,
+        Self::OwnCopies,
     ];
 
     fn extensions(self) -> Extensions {
         match self {
-            Self::OpenSsh | Self::OpenTruncates | Self::RefusesReopen | Self::TakesAtRename => {
-                Extensions::OPENSSH
-            }
+            Self::OpenSsh
+            | Self::OpenTruncates
+            | Self::RefusesReopen
+            | Self::TakesAtRename
+            | Self::OwnCopies => Extensions::OPENSSH,
             Self::StoresTheBeginning => Extensions {
                 fsync: false,
                 ..Extensions::OPENSSH
@@ -114,6 +119,8 @@ pub(crate) struct Kind {
     pub(crate) without: &'static [Rule],
     /// Whole writes in an object; a short one comes behind them.
     pub(crate) writes: usize,
+    /// Whether the server takes some time for each write, so that channels that are opened meanwhile get their share.
+    pub(crate) is_slow: bool,
 }
 
 impl Kind {
@@ -124,6 +131,7 @@ impl Kind {
             settings: &[],
             without: &[],
             writes: 3,
+            is_slow: false,
         }
     }
 

@@ -56,7 +56,8 @@ impl Action {
     /// When it is done, and what.
     pub(super) fn split(self) -> (Self, Self) {
         match self {
-            Self::Both(when, what) => (*when, *what),
+            // Of two waits the outer one counts.
+            Self::Both(when, what) => (*when, what.split().1),
             when @ (Self::Wait(_)
             | Self::WaitAfter(_)
             | Self::Freeze(_)
