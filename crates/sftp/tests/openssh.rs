@@ -1,6 +1,7 @@
 //! The client against OpenSSH's `sftp-server -e` over pipes.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sftp::transport::{Reader, Writer};
@@ -136,4 +137,49 @@ async fn a_file_is_cut_to_length_and_given_a_mode() {
     let metadata = std::fs::metadata(home.path().join("f")).expect("there");
     let mode = metadata.permissions().mode() & 0o777;
     assert_eq!((metadata.len(), mode), (4, 0o600));
+}
+
+/// Four programs, each with a handle of its own, write one file.
+#[tokio::test]
+async fn several_channels_write_one_file() {
+    const SIZE: usize = 33 * 1024 * 1024 + 5;
+    let first = world().await;
+    let home = first.home.path();
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(started(home).await);
+    }
+    let sessions = others.iter().map(|(session, _)| session.clone()).collect();
+    assert!(first.session.extensions().are_those_of_openssh());
+    let handle = create(&first.session, "f").await;
+    let mut upload = Upload::new(&first.session, handle.clone()).await;
+    let data = payload::ramp(SIZE);
+    let (beginning, rest) = data.split_at(5 * 1024 * 1024);
+    upload
+        .write(Bytes::copy_from_slice(beginning))
+        .await
+        .expect("written");
+    assert!(upload.could_be_wider(), "the window has been full");
+    upload.widen(sessions, "f").await.expect("they share it");
+    assert_eq!(upload.channels(), 4);
+    for piece in rest.chunks(100_003) {
+        let piece = Bytes::copy_from_slice(piece);
+        upload.write(piece).await.expect("written");
+    }
+    upload.drain().await.expect("acknowledged");
+    assert_eq!(upload.acknowledged(), SIZE as u64);
+    upload.narrow().await.expect("closed");
+    assert_eq!(upload.channels(), 1);
+    first.session.close(&handle).await.expect("closed");
+    assert!(std::fs::read(home.join("f")).expect("it is there") == data);
+}
+
+async fn started(home: &std::path::Path) -> (Arc<Session>, Child) {
+    let server = SftpServerProcess::start(home).unwrap_or_else(|missing| panic!("{missing}"));
+    let (stdin, stdout) = (Writer::new(server.stdin), Reader::new(server.stdout));
+    let session = Session::start(stdout, stdin, Options::default()).await;
+    (
+        Arc::new(session.expect("it speaks version 3")),
+        server.child,
+    )
 }

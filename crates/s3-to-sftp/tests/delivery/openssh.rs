@@ -1,7 +1,11 @@
 //! The promises, against OpenSSH's sshd: an implementation that we did not write.
 
+use std::time::Duration;
+
 use s3_to_sftp::secret::Secret;
 use s3_to_sftp::ssh::PrivateKey;
+use testkit::payload;
+use testkit::proxy::Proxy;
 use testkit::servers::Sshd;
 
 use crate::promises::promises;
@@ -40,6 +44,32 @@ fn every_unencrypted_private_key_of_ssh_keygen_is_read() {
             assert!(key.is_ok(), "{kind} {bits} {format}: {key:?}");
         }
     }
+}
+
+/// As many as the round trip needs, and never beyond its `MaxSessions`.
+#[tokio::test]
+async fn openssh_gets_several_channels_by_itself() {
+    const SIZE: usize = 48 * 1024 * 1024;
+    let world = world().await;
+    world.put("f", payload::ramp(SIZE));
+    let proxy = Proxy::start(world.account.port).await;
+    proxy.delay(Duration::from_millis(40));
+    let port = proxy.port().to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", &port)]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    let receipt = crate::promises::links::delivered(outcome);
+    assert!((4..=10).contains(&receipt.channels), "{receipt:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+}
+
+/// What comes close is fast enough over one.
+#[tokio::test]
+async fn openssh_close_by_gets_one_channel() {
+    let world = world().await;
+    world.put("f", payload::ramp(48 * 1024 * 1024));
+    let outcome = world.deliver("f").await;
+    let receipt = crate::promises::links::delivered(outcome);
+    assert_eq!(receipt.channels, 1);
 }
 
 /// The file and its name: OpenSSH opens a directory for FSYNC.

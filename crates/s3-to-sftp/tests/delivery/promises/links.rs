@@ -118,6 +118,21 @@ fn hold_the_rest(world: &World) -> (oneshot::Receiver<()>, mpsc::Sender<()>) {
     (reached, release)
 }
 
+/// A line so long that one channel's window holds it back.
+pub(crate) async fn several_channels_write_one_file(world: World) {
+    const SIZE: usize = 40 * 1024 * 1024 + 7;
+    world.put("f", payload::ramp(SIZE));
+    let proxy = Proxy::start(world.account.port).await;
+    proxy.delay(Duration::from_millis(20));
+    let port = proxy.port().to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", &port), ("SSH_CHANNELS", "4")]);
+    let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+    assert_eq!(receipt.channels, 4);
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    assert_eq!(proxy.connections(), 1);
+    world.assert_only(&["f"]);
+}
+
 /// The link is cut in the middle: what was acknowledged is not sent again.
 pub(crate) async fn a_broken_link_is_gone_on_with(world: World) {
     const SIZE: usize = 24 * 1024 * 1024;
