@@ -176,17 +176,18 @@ impl<'a> Upload<'a> {
         self.in_flight_bytes += length;
         self.offset += length as u64;
         let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
-        let is_resuming = is_first && self.is_resumed;
-        if (is_first_large || is_resuming) && self.looking.is_none() {
-            // Before the next write makes the file longer, and hides a hole behind this one.
-            self.looking = Some((self.offset, self.session.fstat(&self.handle)));
-            self.are_large_ones_checked |= is_first_large;
-        }
-        if is_resuming {
-            // Alone: a server that carries out writes side by side would show the next ones' length.
+        self.are_large_ones_checked |= is_first_large;
+        if is_first && self.is_resumed {
+            // Alone, and behind its answer: a server that carries requests out side by side would show the length
+            // of before, or that of the next ones.
             while !self.in_flight.is_empty() {
                 self.await_oldest().await?;
             }
+            self.looking = Some((self.offset, self.session.fstat(&self.handle)));
+            self.look().await?;
+        } else if is_first_large {
+            // Before the next write makes the file longer, and hides a hole behind this one.
+            self.looking = Some((self.offset, self.session.fstat(&self.handle)));
         }
         Ok(())
     }
