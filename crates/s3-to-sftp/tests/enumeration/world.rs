@@ -29,10 +29,15 @@ pub(crate) enum Guise {
     TakesAtRename,
     /// Tells a size late.
     LateSize,
+    /// Carries writes out side by side: every second one is overtaken by two requests, by FSTAT and FSYNC as well
+    /// (draft-02, section 6.1; pkg/sftp).
+    WritesSideBySide,
+    /// EXCL is no lock.
+    IgnoresExcl,
 }
 
 impl Guise {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::OpenSsh,
         Self::NoPosixRename,
         Self::RenameOverwrites,
@@ -43,13 +48,18 @@ impl Guise {
         Self::TakesAtClose,
         Self::TakesAtRename,
         Self::LateSize,
+        Self::WritesSideBySide,
+        Self::IgnoresExcl,
     ];
 
     fn extensions(self) -> Extensions {
         match self {
-            Self::OpenSsh | Self::OpenTruncates | Self::RefusesReopen | Self::TakesAtRename => {
-                Extensions::OPENSSH
-            }
+            Self::OpenSsh
+            | Self::OpenTruncates
+            | Self::RefusesReopen
+            | Self::TakesAtRename
+            | Self::WritesSideBySide
+            | Self::IgnoresExcl => Extensions::OPENSSH,
             Self::StoresTheBeginning => Extensions {
                 fsync: false,
                 ..Extensions::OPENSSH
@@ -59,6 +69,15 @@ impl Guise {
             | Self::ForcesAppend
             | Self::TakesAtClose
             | Self::LateSize => Extensions::NONE,
+        }
+    }
+
+    /// Bytes of a whole write.
+    pub(crate) fn write_length(self) -> usize {
+        if self.extensions().limits {
+            261_120
+        } else {
+            32_487
         }
     }
 
@@ -129,16 +148,22 @@ impl Kind {
 
     /// The larger objects can be gone on with in their middle: going back is possible to every 256 KiB.
     pub(crate) fn size(&self) -> usize {
-        let (write, last) = if self.guise.extensions().limits {
-            (261_120, 20_000)
+        let last = if self.guise.extensions().limits {
+            20_000
         } else {
-            (32_487, 10_000)
+            10_000
         };
-        self.writes * write + last
+        self.writes * self.guise.write_length() + last
     }
 
     pub(crate) fn is_direct(&self) -> bool {
         self.settings.contains(&("SSH_UPLOAD", "direct"))
+    }
+
+    /// What has the final name keeps it.
+    pub(crate) fn replaces_nothing(&self) -> bool {
+        let mut policies = ["skip", "fail"].into_iter();
+        policies.any(|policy| self.settings.contains(&("SSH_ON_CONFLICT", policy)))
     }
 }
 
