@@ -270,20 +270,26 @@ impl<'a> Upload<'a> {
         self.lanes[lane].write(Block { offset, pieces });
         self.offset += length as u64;
         let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
-        let is_resuming = is_first && self.is_resumed;
-        if (is_first_large || is_resuming) && self.looking.is_none() {
-            // Before the next write makes the file longer, and hides a hole behind this one.
-            let first = &self.lanes[0];
-            self.looking = Some((self.offset, first.session.fstat(&first.handle)));
-            self.are_large_ones_checked |= is_first_large;
-        }
-        if is_resuming {
-            // Alone: a server that carries out writes side by side would show the next ones' length.
+        self.are_large_ones_checked |= is_first_large;
+        if is_first && self.is_resumed {
+            // Alone, and behind its answer: a server that carries requests out side by side would show the length
+            // of before, or that of the next ones.
             while self.is_busy() {
                 self.settle().await?;
             }
+            self.looking = Some((self.offset, self.fstat()));
+            self.look().await?;
+        } else if is_first_large {
+            // Before the next write makes the file longer, and hides a hole behind this one.
+            self.looking = Some((self.offset, self.fstat()));
         }
         Ok(())
+    }
+
+    /// By the first handle.
+    fn fstat(&self) -> Reply<Attributes> {
+        let first = &self.lanes[0];
+        first.session.fstat(&first.handle)
     }
 
     /// Writes what a channel that is gone has left.
@@ -366,9 +372,7 @@ impl<'a> Upload<'a> {
                 self.frontier.pass(offset, length as u64);
                 self.pace.answered(length);
                 if lane > 0 && matches!(self.sight, Sight::Unproven) {
-                    let first = &self.lanes[0];
-                    let told = first.session.fstat(&first.handle);
-                    self.sight = Sight::Asked(offset + length as u64, told);
+                    self.sight = Sight::Asked(offset + length as u64, self.fstat());
                 }
             }
         }

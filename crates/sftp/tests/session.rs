@@ -12,9 +12,11 @@ const OPEN: u8 = 3;
 const CLOSE: u8 = 4;
 const WRITE: u8 = 6;
 const REMOVE: u8 = 13;
+const FSTAT: u8 = 8;
 const STAT: u8 = 17;
 const STATUS: u8 = 101;
 const HANDLE: u8 = 102;
+const ATTRS: u8 = 105;
 const EXTENDED: u8 = 200;
 const EXTENDED_REPLY: u8 = 201;
 
@@ -382,6 +384,27 @@ async fn a_refused_write_fails_the_upload() {
     let refused = upload.drain().await.expect_err("refused");
     assert!(refused.is(StatusCode::FAILURE));
     assert_eq!(upload.acknowledged(), WRITE_LENGTH as u64);
+}
+
+/// pkg/sftp carries an FSTAT out beside the write before it: the length would be that of before.
+#[tokio::test]
+async fn a_file_that_is_gone_on_with_is_looked_at_behind_an_answer() {
+    let (session, mut server) = session().await;
+    let handle = opened(&session, &mut server).await;
+    let (before, behind) = (WRITE_LENGTH as u64, 2 * WRITE_LENGTH as u64);
+    let mut upload = Upload::resume(&session, handle, before, before).await;
+    let serving = async {
+        let id = server.request(WRITE).await;
+        assert_eq!(session.outstanding(), 1, "the write alone");
+        server.status(id, 0).await;
+        let id = server.request(FSTAT).await;
+        let attributes = [&[0, 0, 0, 1], &behind.to_be_bytes()[..]].concat();
+        server.answer(ATTRS, id, &attributes).await;
+    };
+    let data = Bytes::from(vec![1; WRITE_LENGTH]);
+    let (written, ()) = tokio::join!(upload.write(data), serving);
+    written.expect("it is as long as it has to be");
+    assert_eq!(upload.acknowledged(), behind);
 }
 
 /// A server that wants one byte per write must not make us remember millions of them.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
 
 use super::open::{is_missing, make_directories};
-use super::{Place, answered, write_failed};
+use super::{Place, answered, present, write_failed};
 use crate::error::Cause;
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
@@ -46,7 +46,11 @@ impl<'a> Direct<'a> {
         {
             return Err(Cause::NoDirectory(dir.to_owned()));
         }
-        let found = answered(stat.await)?;
+        let found = match on_conflict {
+            OnConflict::Replace => answered(stat.await)?,
+            // Who does not say whether a file is there may have one, and may ignore EXCL as well.
+            OnConflict::Skip | OnConflict::Fail => present(to, stat.await)?,
+        };
         if found.is_some_and(|file| file.is_directory()) {
             return Err(Cause::IsDirectory(to.to_owned()));
         }

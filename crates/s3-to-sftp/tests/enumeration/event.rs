@@ -33,6 +33,17 @@ pub(crate) enum After {
     Dies,
 }
 
+/// Two other environments with the same event: with the first attempt three are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twins {
+    /// Each comes as far as its operation, and goes on when the first attempt is over.
+    Beside(Operation, Operation),
+    /// One comes so far, and the other one delivers as a whole while the request is held.
+    Among(Operation, Held),
+    /// Both deliver as a whole, side by side, while the request is held.
+    Whole(Held),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The connection to the server is cut before a request is carried out.
@@ -48,6 +59,8 @@ pub(crate) enum Event {
     Whole(Actor, Held),
     /// Another environment comes as far as this operation, and goes on when the first attempt is over.
     Beside(Actor, Operation, After),
+    /// Two other environments are under way.
+    Twins(Twins),
     /// A user puts other content.
     OtherContent,
     /// The partner takes the file, and a user puts the same content again.
@@ -143,6 +156,29 @@ impl Event {
         Self::HandOver,
     ];
 
+    /// Three deliveries of one event. A rename is either kind.
+    pub(crate) const THREE: [Self; 5] = [
+        Self::Twins(Twins::Beside(Operation::Write, Operation::Close)),
+        Self::Twins(Twins::Beside(Operation::Close, Operation::Rename)),
+        Self::Twins(Twins::Among(Operation::Rename, Held::Before)),
+        Self::Twins(Twins::Among(Operation::Write, Held::Frozen)),
+        Self::Twins(Twins::Whole(Held::Answer)),
+    ];
+
+    /// Those about a final name that is written to, and may not be replaced.
+    pub(crate) const OF_CONFLICTS: [Self; 10] = [
+        Self::CutBefore,
+        Self::CutAfter,
+        Self::KilledAfter,
+        Self::Refused,
+        Self::Whole(Actor::Twin, Held::Before),
+        Self::Whole(Actor::Twin, Held::Frozen),
+        Self::Beside(Actor::Twin, Operation::Write, After::GoesOn),
+        Self::Beside(Actor::Retry, Operation::Close, After::Dies),
+        Self::ForeignFinal,
+        Self::Deleted,
+    ];
+
     pub(crate) const CUTS: [Self; 3] = [Self::CutBefore, Self::CutAfter, Self::KilledBefore];
 
     /// Whether a request to the server is one that it can happen at.
@@ -194,7 +230,7 @@ impl Event {
 
     /// Whether another environment delivers what is there now.
     pub(crate) fn delivers(self) -> bool {
-        matches!(self, Self::Whole(..) | Self::Beside(..))
+        matches!(self, Self::Whole(..) | Self::Beside(..) | Self::Twins(_))
     }
 
     /// Whether the environment at work dies.
@@ -212,6 +248,7 @@ impl Event {
                 | Self::KilledAfter
                 | Self::Refused
                 | Self::Whole(_, Held::Frozen)
+                | Self::Twins(Twins::Among(_, Held::Frozen) | Twins::Whole(Held::Frozen))
                 | Self::Reboot(_)
                 | Self::CleanedAndCut
         )

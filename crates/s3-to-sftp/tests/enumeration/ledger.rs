@@ -3,11 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use testkit::s3::Store;
 
 use crate::world::{BUCKET, Contents, Guise, Kind, Start};
+
+/// How far a file system's clock may be behind.
+const CLOCK: Duration = Duration::from_millis(20);
 
 /// Something that must never be.
 #[derive(Debug, Clone)]
@@ -52,10 +56,10 @@ struct State {
     /// A connection was cut.
     was_cut: bool,
     violation: Option<Violation>,
-    /// Why a temporary may be left.
-    excuse: Option<&'static str>,
-    /// Why the partner's old file may be left under the name that it was moved aside to.
-    excuse_aside: Option<&'static str>,
+    /// Why a temporary may be left, for each, and since when it has to be there.
+    excuses: Vec<(&'static str, SystemTime)>,
+    /// Why the partner's old file may be left under a name that it was moved aside to, for each.
+    excuses_aside: Vec<&'static str>,
 }
 
 impl Ledger {
@@ -67,7 +71,11 @@ impl Ledger {
             contents: Contents::new(kind.size()),
             kind,
             start,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                // It stays whatever comes, as somebody else's does.
+                is_foreign: kind.replaces_nothing() && start == Start::OlderFinal,
+                ..State::default()
+            }),
         }
     }
 
@@ -81,7 +89,7 @@ impl Ledger {
         self.store.put(BUCKET, &self.key, content.clone());
         if is_later {
             // S3's clock has seconds, and the test is faster than that.
-            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+            let later = SystemTime::now() + Duration::from_secs(5);
             self.store.set_last_modified(BUCKET, &self.key, later);
         }
         state.versions.push(Version {
@@ -118,6 +126,15 @@ impl Ledger {
         self.lock().is_foreign
     }
 
+    /// Whether a part of a version has the final name and keeps it: an attempt that wrote directly died.
+    pub(crate) fn is_blocked(&self) -> bool {
+        let state = self.lock();
+        let is_version = |file| state.versions.iter().any(|version| version.content == file);
+        self.kind.is_direct()
+            && self.kind.replaces_nothing()
+            && self.file(&self.key).is_some_and(|file| !is_version(file))
+    }
+
     /// The partner has read the file and removes it, if it is one of ours.
     pub(crate) fn consume(&self) {
         self.watch();
@@ -140,13 +157,15 @@ impl Ledger {
         self.lock().was_cut
     }
 
-    /// A temporary may be left, for this reason.
-    pub(crate) fn excuse(&self, reason: &'static str) {
-        self.lock().excuse = Some(reason);
+    /// One temporary may be left, for this reason: one that was made since then.
+    pub(crate) fn excuse(&self, reason: &'static str, since: Option<SystemTime>) {
+        // A file system's clock may be some milliseconds behind.
+        let since = since.map_or(SystemTime::UNIX_EPOCH, |since| since - CLOCK);
+        self.lock().excuses.push((reason, since));
     }
 
     pub(crate) fn excuse_aside(&self, reason: &'static str) {
-        self.lock().excuse_aside = Some(reason);
+        self.lock().excuses_aside.push(reason);
     }
 
     /// What has to hold whenever one looks.
@@ -250,6 +269,7 @@ impl Ledger {
     /// When every event has been dealt with, and every retry is over.
     pub(crate) fn finally(&self) -> Result<(), Violation> {
         self.watch();
+        let is_blocked = self.is_blocked();
         let state = self.lock();
         if let Some(violation) = &state.violation {
             return Err(violation.clone());
@@ -258,10 +278,10 @@ impl Ledger {
         let newest = state.versions.last().filter(|last| !last.is_withdrawn);
         if state.is_foreign {
             // Refused, or overwritten by its owner: the source stays, or was delivered before.
-        } else if self.kind.guise == Guise::TakesAtClose {
+        } else if self.kind.guise == Guise::TakesAtClose || is_blocked {
             // Refused: everything stays as it was.
             if newest.is_some() && !self.store.exists(BUCKET, &self.key) {
-                return violation("the source is gone, and the server took the file away");
+                return violation("the source is gone, and the server has no whole file");
             }
         } else if let Some(newest) = newest {
             let is_there = file.as_ref().is_some_and(|file| *file == newest.content);
@@ -273,7 +293,7 @@ impl Ledger {
                 return violation("the source is still there in the end");
             }
         } else if state.newest.is_none() && self.start == Start::OlderFinal {
-            let is_excused = self.is_aside() && state.excuse_aside.is_some();
+            let is_excused = self.is_aside() && !state.excuses_aside.is_empty();
             if !self.is_older(&file) && !is_excused {
                 return violation("the object was withdrawn, and the old file is not back");
             }
@@ -281,18 +301,31 @@ impl Ledger {
             return violation("a version that was published is gone");
         }
         // I4: no name of ours is left.
-        let mut left = self.names_of_ours();
-        if state.excuse.is_some() {
-            left.retain(|name| is_aside(name));
-        }
-        if state.excuse_aside.is_some() {
-            left.retain(|name| !is_aside(name));
-        }
-        if left.is_empty() {
+        let left = self.names_of_ours();
+        let aside = left.iter().filter(|name| is_aside(name)).count();
+        let (excuses, excuses_aside) = (&state.excuses, &state.excuses_aside);
+        let temporaries = left.iter().filter(|name| !is_aside(name));
+        let mut made: Vec<_> = temporaries.map(|name| self.made(name)).collect();
+        made.sort();
+        // An excuse is for one, and the oldest have the fewest.
+        let mut made = made.into_iter().enumerate();
+        let are_excused = made.all(|(older, made)| {
+            let count = excuses.iter().filter(|(_, since)| *since <= made).count();
+            count > older
+        });
+        if are_excused && aside <= excuses_aside.len() {
             Ok(())
         } else {
-            violation(format!("I4: {left:?} are left"))
+            violation(format!(
+                "I4: {left:?} are left, with {excuses:?} and {excuses_aside:?}"
+            ))
         }
+    }
+
+    /// When a file was made.
+    fn made(&self, name: &str) -> SystemTime {
+        let made = std::fs::metadata(self.home.join(name)).and_then(|it| it.created());
+        made.expect("the file system knows it")
     }
 
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
@@ -306,7 +339,7 @@ impl Ledger {
     /// The same, as of yesterday.
     pub(crate) fn write_old_file(&self, name: &str, content: &[u8]) {
         self.write_file(name, content);
-        let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
         std::fs::File::open(self.home.join(name))
             .and_then(|file| file.set_modified(yesterday))
             .expect("its time can be set");

@@ -8,7 +8,7 @@
 //! | `manner` | how a server of a guise deals with a request |
 //! | `ledger` | what was put and seen; what has to hold whenever one looks, and what in the end |
 //! | `round` | the messages about one object, and the environments that take them |
-//! | `event`, `plan` | what happens at a request: a cut, a kill, a twin, a hand-over, a user; and when |
+//! | `event`, `plan` | what happens at a request: a cut, a kill, twins, a hand-over, a user; and when |
 //! | `play` | a case from its start to its last retry |
 //! | `channels` | the same over several channels |
 //! | `schedules` | the large product, by seeds |
@@ -158,4 +158,31 @@ worlds! {
     fn every_cut_point_where_a_closed_file_is_taken() => TakesAtClose, Plain, Queue, &[Start::Nothing], &Event::CUTS;
     fn every_cut_point_where_a_renamed_file_is_taken() => TakesAtRename, Plain, Queue, AFRESH, &Event::OF_SERVERS;
     fn every_cut_point_where_a_size_is_told_late() => LateSize, Plain, Queue, AFRESH, &Event::CUTS;
+    fn every_cut_point_where_writes_are_answered_out_of_order() => WritesSideBySide, Plain, Queue, GONE_ON_WITH, &Event::OF_SERVERS;
+    fn every_cut_point_where_excl_is_no_lock() => IgnoresExcl, Plain, Queue, AFRESH, &Event::CUTS;
+    fn every_cut_point_on_openssh_of_three_twins() => OpenSsh, Plain, Queue, AFRESH, &Event::THREE;
+    fn every_cut_point_without_posix_rename_of_three_twins() => NoPosixRename, Plain, Queue, AFRESH, &Event::THREE;
+    fn every_cut_point_where_every_open_truncates_of_three_twins() => OpenTruncates, Plain, Queue, AFRESH, &Event::THREE;
+}
+
+// Written directly, where what has the final name keeps it: no other OPEN carries EXCL.
+macro_rules! conflicts {
+    ($(fn $name:ident() => $guise:ident, $policy:literal;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let mut kind = Kind::new(Guise::$guise, Bucket::Plain);
+                kind.settings = &[("SSH_UPLOAD", "direct"), ("SSH_ON_CONFLICT", $policy)];
+                // Each refused attempt reads the whole file.
+                kind.writes = 1;
+                enumerate(kind, Trigger::Queue, AFRESH, &Event::OF_CONFLICTS).await;
+            }
+        )*
+    };
+}
+
+conflicts! {
+    fn every_cut_point_of_a_direct_upload_that_replaces_nothing() => OpenSsh, "fail";
+    fn every_cut_point_of_a_direct_upload_that_replaces_nothing_where_excl_is_no_lock() => IgnoresExcl, "fail";
+    fn every_cut_point_of_a_direct_upload_that_skips_where_excl_is_no_lock() => IgnoresExcl, "skip";
 }

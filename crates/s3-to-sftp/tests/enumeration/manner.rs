@@ -77,6 +77,13 @@ impl Manner {
                 Action::refuse(status::PERMISSION_DENIED)
             }
             (Guise::ForcesAppend, _) if writes => Action::OpenWith(request.flags | flags::APPEND),
+            (Guise::IgnoresExcl, _) if writes => Action::OpenWith(request.flags & !flags::EXCL),
+            // The first one is not, or the look behind it would end every first round.
+            (Guise::WritesSideBySide, Operation::Write)
+                if request.offset / self.kind.guise.write_length() as u64 % 2 == 1 =>
+            {
+                Action::Overtaken(2)
+            }
             (Guise::StoresTheBeginning, Operation::Write) if request.len > 32 * 1024 => {
                 Action::Keep(32 * 1024)
             }

@@ -1,14 +1,16 @@
 //! A schedule of events, and the hooks that make them happen.
 
+mod others;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use testkit::s3::{Action as S3Action, Request as S3Request};
 use testkit::sftp::{Action, Operation, Request, status};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
-use crate::event::{Actor, After, Event, Held, is_before_the_look};
-use crate::round::{Pace, Round};
+use crate::event::{Actor, Event, Held, Twins, is_before_the_look};
+use crate::round::Round;
 
 /// An event, and when it happens.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,8 @@ pub(crate) struct Plan {
     round: Arc<Round>,
     steps: Vec<Step>,
     state: Mutex<State>,
+    /// How many requests are held by other deliveries.
+    busy: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -60,6 +64,8 @@ struct State {
     /// The connections so far.
     connections: u64,
     beside: Option<Beside>,
+    /// How many twins there were.
+    twins: usize,
     /// The connection whose CLOSE is refused.
     refuses_close: Option<u64>,
     /// No connection up to this one has survived the server's going down.
@@ -71,7 +77,8 @@ struct Beside {
     /// Its connection is the first one above this.
     above: u64,
     operation: Operation,
-    reached: Arc<Notify>,
+    /// Whether it is held there, or over.
+    reached: Arc<watch::Sender<bool>>,
 }
 
 impl Plan {
@@ -80,6 +87,7 @@ impl Plan {
             round: Arc::clone(round),
             steps: steps.to_vec(),
             state: Mutex::default(),
+            busy: watch::Sender::new(0),
         }
     }
 
@@ -88,11 +96,6 @@ impl Plan {
         let happened = self.lock().happened;
         let mut steps = self.steps.iter().take(happened);
         steps.any(|step| step.event == Event::HandOver)
-    }
-
-    /// Whether several deliveries are under way at once.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.steps.len() > 1 && self.steps.iter().any(|step| step.event.delivers())
     }
 
     /// Whether everything has happened.
@@ -121,6 +124,7 @@ impl Plan {
                 && step.only.is_none_or(|only| only == request.operation)
                 && event.is_for_sftp(request, size)
                 && self.is_promised(event, state, is_before)
+                && (event != Event::ForeignFinal || self.may_appear(request))
         });
         let Some(event) = event else {
             if request.operation == Operation::Close
@@ -144,7 +148,7 @@ impl Plan {
                 .excuse_aside("its removal was the very last request");
         }
         if event == Event::Refused && request.operation == Operation::Remove {
-            round.ledger.excuse("its removal was refused");
+            round.ledger.excuse("its removal was refused", None);
         }
         self.happen(event, request, is_before)
     }
@@ -190,22 +194,24 @@ impl Plan {
                 })),
                 None => Action::Pass,
             },
-            Event::Whole(actor, held) => {
-                let other = self.whole(actor, is_before);
-                match held {
-                    Held::Before => Action::Wait(Box::pin(other)),
-                    Held::Answer => Action::WaitAfter(Box::pin(other)),
-                    Held::Frozen => Action::Freeze(Box::pin(other)),
+            Event::Whole(actor, held) => held.behind(self.whole(actor, is_before)),
+            Event::Twins(twins) => {
+                let others = self.twins(twins, is_before);
+                match twins {
+                    Twins::Beside(..) => Held::Before.behind(others),
+                    Twins::Among(_, held) | Twins::Whole(held) => held.behind(others),
                 }
             }
             Event::Beside(actor, operation, after) => {
                 Action::Wait(Box::pin(self.beside(actor, operation, after)))
             }
             Event::SlowAndNewer => {
-                let other = self.whole(Actor::Newer, true);
+                let plan = Arc::clone(self);
                 Action::Wait(Box::pin(async move {
-                    tokio::time::sleep(Duration::from_millis(2100)).await;
-                    other.await;
+                    // The look is on its way beside this request, and arrives later on a busy machine: it shall
+                    // see the object as it was, and be older than 2 s.
+                    tokio::time::sleep(Duration::from_millis(2500)).await;
+                    plan.whole(Actor::Newer, true).await;
                 }))
             }
             Event::ForeignFinal => {
@@ -262,7 +268,19 @@ impl Plan {
     fn is_promised(&self, event: Event, state: &State, is_before: bool) -> bool {
         let delivers_newer = matches!(event, Event::Whole(Actor::Newer, _))
             || (event.delivers() && self.round.ledger.versions() > 1);
-        !(delivers_newer && (!is_before || state.held > 0)) && !(event.puts() && state.held > 0)
+        // Behind the look of a delivery that is on its way to be held: it would be held with a look of before.
+        let is_held = state.held > 0 || (state.beside.is_some() && !is_before);
+        !(delivers_newer && (!is_before || state.held > 0)) && !(event.puts() && is_held)
+    }
+
+    /// Whether somebody else's file may appear. Where the final name is written to, not over what is ours there:
+    /// that is its owner's choice; and where EXCL is no lock, not between the look and the OPEN, which is the one
+    /// point that is best effort.
+    fn may_appear(&self, request: &Request) -> bool {
+        let (kind, ledger) = (self.round.kind, &self.round.ledger);
+        let is_race =
+            kind.guise == crate::world::Guise::IgnoresExcl && request.operation == Operation::Open;
+        !kind.is_direct() || (ledger.file(&ledger.key).is_none() && !is_race)
     }
 
     /// The event that happens at a request that this says it can happen at.
@@ -287,122 +305,6 @@ impl Plan {
         state.seen = 0;
         state.happened += 1;
         Some(event)
-    }
-
-    /// Another delivery, from its beginning to its end.
-    fn whole(
-        self: &Arc<Self>,
-        actor: Actor,
-        is_before: bool,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let plan = Arc::clone(self);
-        let id = plan.arrives(actor);
-        let mut state = plan.lock();
-        state.held += usize::from(!is_before);
-        state.wholes += 1;
-        drop(state);
-        async move {
-            if let Some(id) = id {
-                plan.round.receive(&id, Pace::Unkillable).await;
-            }
-            let mut state = plan.lock();
-            state.held -= usize::from(!is_before);
-            state.wholes -= 1;
-        }
-    }
-
-    /// Another delivery begins; ready when it is held where it shall be.
-    fn beside(
-        self: &Arc<Self>,
-        actor: Actor,
-        operation: Operation,
-        after: After,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let plan = Arc::clone(self);
-        let id = plan.arrives(actor);
-        let reached = Arc::new(Notify::new());
-        let mut state = plan.lock();
-        state.beside = Some(Beside {
-            above: state.connections,
-            operation,
-            reached: Arc::clone(&reached),
-        });
-        drop(state);
-        let round = Arc::clone(&plan.round);
-        async move {
-            let Some(id) = id else { return };
-            let (reached_by, over) = (Arc::clone(&reached), round.is_over());
-            let working = Arc::clone(&round);
-            let task = tokio::spawn(async move {
-                let delivering = working.receive(&id, Pace::Unkillable);
-                match after {
-                    After::GoesOn => _ = delivering.await,
-                    After::Dies => tokio::select! {
-                        // Dead before it sees an answer to what it was held at.
-                        biased;
-                        () = over => working.died(&id),
-                        _ = delivering => {}
-                    },
-                }
-                reached_by.notify_one();
-            });
-            round.beside(task);
-            reached.notified().await;
-            drop(plan);
-        }
-    }
-
-    fn hold_beside(&self, request: &Request) -> Option<Action> {
-        let mut state = self.lock();
-        state.connections = state.connections.max(request.connection);
-        let is_it = state.beside.as_ref().is_some_and(|beside| {
-            request.connection > beside.above && request.operation == beside.operation
-        });
-        let beside = state.beside.take_if(|_| is_it)?;
-        let is_before = is_before_the_look(request);
-        state.held += usize::from(!is_before);
-        drop(state);
-        beside.reached.notify_one();
-        Some(Action::Wait(Box::pin(self.round.is_over())))
-    }
-
-    /// The message of another environment.
-    fn arrives(&self, actor: Actor) -> Option<String> {
-        let round = &self.round;
-        match actor {
-            Actor::Twin => {
-                // Each is another message: the retries of a request never overlap.
-                let id = format!("twin {}", self.lock().happened);
-                round.post(&id, None);
-                Some(id)
-            }
-            Actor::Retry => round.working(),
-            Actor::Newer => Some(self.put_other()),
-        }
-    }
-
-    fn put_other(&self) -> String {
-        let ledger = &self.round.ledger;
-        let number = ledger.versions() + 1;
-        ledger.put(ledger.contents.other(number), false);
-        let id = format!("put {number}");
-        self.round.post(&id, None);
-        id
-    }
-
-    fn user_acts(&self, event: Event) {
-        let ledger = &self.round.ledger;
-        match event {
-            Event::OtherContent => _ = self.put_other(),
-            Event::SameContent => {
-                ledger.consume();
-                ledger.put(ledger.contents.first.clone(), true);
-                let id = format!("put {}", ledger.versions());
-                self.round.post(&id, None);
-            }
-            Event::Deleted => ledger.delete(),
-            _ => {}
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

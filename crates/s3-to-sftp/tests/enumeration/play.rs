@@ -76,11 +76,14 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
         is_early =
             hands_over && !plan.has_handed_over() && matches!(first, Some(Outcome::Continued(..)));
     }
-    round.release().await;
-    round.drain().await?;
-    if plan.is_crowded() && !case.is_strict {
-        round.excuse_what_the_dead_have_left();
+    // Twice: what is held longest may have begun a delivery of its own, with a message of its own.
+    for _ in 0..2 {
+        round.release().await;
+        plan.is_settled().await;
+        round.release().await;
+        round.drain().await?;
     }
+    round.excuse_what_the_dead_have_left();
     round.ledger.finally()?;
     Ok(match (plan.is_over(), is_early) {
         (true, _) => Played::Whole,

@@ -1,7 +1,7 @@
 //! One object, the messages about it, and the environments that take them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use s3_to_sftp::event::{self, Event, Item, Job};
 use s3_to_sftp::hand_over::{Relay, RelayError};
@@ -21,6 +21,9 @@ use crate::world::{BUCKET, Kind, Start, World};
 
 /// More than any schedule needs, and less than a dead-letter queue's patience.
 const RECEIVES: u32 = 8;
+
+/// Nothing changes any more where so many attempts were refused.
+const REFUSALS: u32 = 3;
 
 /// How long an invocation lasts that has to hand over: what is left of it behind the stop is half a second.
 const SHORT: Duration = Duration::from_millis(650);
@@ -42,9 +45,21 @@ struct Message {
     hand_over: Option<String>,
     receives: u32,
     is_done: bool,
-    /// An attempt ended without being able to take back what it did, and no later one has done that: how many
-    /// versions there were when it began, and which receive it was.
-    abrupt: Option<(usize, u32)>,
+    /// Attempts that ended without being able to take back what they did, and no later one has done that.
+    abrupt: Vec<Abrupt>,
+    /// The attempt that delivered: which receive it was, how many versions there were, and when it began.
+    delivered: Option<(u32, usize, SystemTime)>,
+}
+
+/// An attempt that died, or lost its connection.
+#[derive(Debug, Clone, Copy)]
+struct Abrupt {
+    receive: u32,
+    /// How many versions there were when it began.
+    versions: usize,
+    /// When a retry began that delivered and was over before this one: what was there then, it has removed. What
+    /// is made since is a last request that came late.
+    outlived: Option<SystemTime>,
 }
 
 /// See the module.
@@ -119,7 +134,8 @@ impl Round {
             hand_over,
             receives: 0,
             is_done: false,
-            abrupt: None,
+            abrupt: Vec::new(),
+            delivered: None,
         });
     }
 
@@ -149,7 +165,7 @@ impl Round {
             Trigger::Direct => Owner::from(id),
         };
         let deliverer = self.environment();
-        let now = Instant::now();
+        let (now, began) = (Instant::now(), SystemTime::now());
         let time = match pace {
             Pace::Short => SHORT,
             Pace::Enough | Pace::Unkillable => Duration::from_secs(60),
@@ -181,7 +197,7 @@ impl Round {
         };
         let receive = format!("{id}#{}: {came_of_it}", message.receives);
         lock(&self.history).push(receive);
-        self.note(id, outcome.as_ref(), versions, message.receives);
+        self.note(id, outcome.as_ref(), (versions, began), message.receives);
         outcome
     }
 
@@ -190,7 +206,13 @@ impl Round {
     }
 
     /// What becomes of a message.
-    fn note(&self, id: &str, outcome: Option<&Outcome>, versions: usize, receive: u32) {
+    fn note(
+        &self,
+        id: &str,
+        outcome: Option<&Outcome>,
+        (versions, began): (usize, SystemTime),
+        receive: u32,
+    ) {
         let mut mail = lock(&self.mail);
         let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
             return;
@@ -219,17 +241,21 @@ impl Round {
                 message.is_done = true;
                 // The same version: its attempt has removed what the ones before have left.
                 let now = self.ledger.versions();
-                if message
-                    .abrupt
-                    .is_some_and(|(then, by)| then == now && by < receive)
-                {
-                    message.abrupt = None;
-                }
+                message.delivered = Some((receive, now, began));
+                let stays = |it: &Abrupt| it.versions != now || it.receive >= receive;
+                message.abrupt.retain(stays);
             }
             Some(_) => message.is_done = true,
         }
         if is_abrupt && !(is_late && self.is_strict) {
-            message.abrupt = Some((versions, receive));
+            let outlived = message
+                .delivered
+                .filter(|(by, then, _)| *by > receive && *then == versions);
+            message.abrupt.push(Abrupt {
+                receive,
+                versions,
+                outlived: outlived.map(|(_, _, began)| began),
+            });
         }
     }
 
@@ -244,7 +270,7 @@ impl Round {
 
     /// The environment at work on a message was killed.
     pub(crate) fn died(&self, id: &str) {
-        self.note(id, None, 0, 0);
+        self.note(id, None, (0, SystemTime::now()), 0);
     }
 
     /// All messages, until none is left.
@@ -256,12 +282,15 @@ impl Round {
             let Some(message) = mail.iter_mut().find(|message| message.id == id) else {
                 break;
             };
-            if message.receives >= RECEIVES && !message.is_done {
-                let refuses = self.kind.guise == crate::world::Guise::TakesAtClose;
-                if refuses || self.ledger.is_foreign() {
-                    message.is_done = true;
-                    continue;
-                }
+            if message.is_done {
+                continue;
+            }
+            let refuses = self.kind.guise == crate::world::Guise::TakesAtClose
+                || self.ledger.is_foreign()
+                || self.ledger.is_blocked();
+            if refuses && message.receives >= REFUSALS {
+                message.is_done = true;
+            } else if message.receives >= RECEIVES {
                 let outcome = match outcome {
                     Some(Outcome::Failed(error)) => error.report(),
                     other => format!("{other:?}"),
@@ -269,24 +298,24 @@ impl Round {
                 return Err(Violation(format!("{id} is never done: {outcome}")));
             }
         }
-        if lock(&self.mail)
-            .iter()
-            .any(|message| message.abrupt.is_some())
-        {
-            // Without its version nobody can tell its names.
-            let reason = "an attempt died, and no later one was of its version";
-            self.ledger.excuse(reason);
-            self.ledger.excuse_aside(reason);
-        }
         Ok(())
     }
 
-    /// With two things at once one attempt may die, or send its last request late, when all others are over: what
-    /// it has made then is `clean`'s.
+    /// What an attempt has made that died, and that no later one of its message and version could remove, is
+    /// `clean`'s.
     pub(crate) fn excuse_what_the_dead_have_left(&self) {
-        let reason = "an attempt died when the others were over";
-        self.ledger.excuse(reason);
-        self.ledger.excuse_aside(reason);
+        for message in lock(&self.mail).iter() {
+            // One that goes on with another's file may have begun one of its own beside it.
+            let names = 1 + usize::from(message.hand_over.is_some());
+            for abrupt in &message.abrupt {
+                for _ in 0..names {
+                    // Without its version nobody can tell its names.
+                    let reason = "an attempt died, and no later one was of its version";
+                    self.ledger.excuse(reason, abrupt.outlived);
+                    self.ledger.excuse_aside(reason);
+                }
+            }
+        }
     }
 
     /// The first attempt is over: whoever waited for that goes on, until its own end.

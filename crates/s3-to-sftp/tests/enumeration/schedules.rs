@@ -39,8 +39,9 @@ fn schedule(seed: u64) -> ((Guise, Bucket), Case) {
     let mut chance = Chance(seed.wrapping_mul(0x2545_F491_4F6C_DD1D));
     let kind = (chance.of(&Guise::ALL), chance.of(&Bucket::ALL));
     let start = chance.of(&Start::ALL);
+    let events: Vec<_> = Event::ALL.into_iter().chain(Event::THREE).collect();
     let steps = [0, 1].map(|_| {
-        let event = chance.of(&Event::ALL);
+        let event = chance.of(&events);
         Step::new(event, 1 + chance.next(REQUESTS))
     });
     let mut case = Case::new(start, &steps);

@@ -31,10 +31,15 @@ pub(crate) enum Guise {
     LateSize,
     /// Homes that are no file system: each handle has a copy of its own, and the first one's counts.
     OwnCopies,
+    /// Carries writes out side by side: every second one is overtaken by two requests, by FSTAT and FSYNC as well
+    /// (draft-02, section 6.1; pkg/sftp).
+    WritesSideBySide,
+    /// EXCL is no lock.
+    IgnoresExcl,
 }
 
 impl Guise {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::OpenSsh,
         Self::NoPosixRename,
         Self::RenameOverwrites,
@@ -46,6 +51,8 @@ impl Guise {
         Self::TakesAtRename,
         Self::LateSize,
         Self::OwnCopies,
+        Self::WritesSideBySide,
+        Self::IgnoresExcl,
     ];
 
     fn extensions(self) -> Extensions {
@@ -54,7 +61,9 @@ impl Guise {
             | Self::OpenTruncates
             | Self::RefusesReopen
             | Self::TakesAtRename
-            | Self::OwnCopies => Extensions::OPENSSH,
+            | Self::OwnCopies
+            | Self::WritesSideBySide
+            | Self::IgnoresExcl => Extensions::OPENSSH,
             Self::StoresTheBeginning => Extensions {
                 fsync: false,
                 ..Extensions::OPENSSH
@@ -64,6 +73,15 @@ impl Guise {
             | Self::ForcesAppend
             | Self::TakesAtClose
             | Self::LateSize => Extensions::NONE,
+        }
+    }
+
+    /// Bytes of a whole write.
+    pub(crate) fn write_length(self) -> usize {
+        if self.extensions().limits {
+            261_120
+        } else {
+            32_487
         }
     }
 
@@ -137,16 +155,22 @@ impl Kind {
 
     /// The larger objects can be gone on with in their middle: going back is possible to every 256 KiB.
     pub(crate) fn size(&self) -> usize {
-        let (write, last) = if self.guise.extensions().limits {
-            (261_120, 20_000)
+        let last = if self.guise.extensions().limits {
+            20_000
         } else {
-            (32_487, 10_000)
+            10_000
         };
-        self.writes * write + last
+        self.writes * self.guise.write_length() + last
     }
 
     pub(crate) fn is_direct(&self) -> bool {
         self.settings.contains(&("SSH_UPLOAD", "direct"))
+    }
+
+    /// What has the final name keeps it.
+    pub(crate) fn replaces_nothing(&self) -> bool {
+        let mut policies = ["skip", "fail"].into_iter();
+        policies.any(|policy| self.settings.contains(&("SSH_ON_CONFLICT", policy)))
     }
 }
 

@@ -1,6 +1,8 @@
-//! One SFTP channel: requests in, one after the other as OpenSSH's sftp-server takes them, and answers out.
+//! One SFTP channel: requests in, one after the other as OpenSSH's sftp-server takes them, and answers out. Where a
+//! hook says so, later ones overtake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use russh::server::Msg;
@@ -11,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::disk::{Disk, status_answer};
 use super::hook::Action;
 use super::record::Record;
-use super::request::{Request, status};
+use super::request::{Operation, Request, status};
 use super::wire::{self, Answer, Attributes, Call, MAX_PACKET};
 
 /// See the module.
@@ -23,7 +25,19 @@ pub(super) struct SftpChannel {
     pub(super) number: u64,
     /// What is still queued is carried out, and nothing answered.
     pub(super) is_frozen: bool,
+    /// Requests that others overtake, oldest first.
+    pub(super) overtaken: Vec<Overtaken>,
 }
+
+/// A request that waits until so many others are done.
+pub(super) struct Overtaken {
+    id: u32,
+    call: Call,
+    by: usize,
+}
+
+/// Nothing has followed an overtaken request for so long: its client waits for the answer.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Whether the channel goes on.
 enum Next {
@@ -40,12 +54,23 @@ impl SftpChannel {
         // A hook that panics must end its client's wait: the test then fails, and does not hang.
         let guard = CutOnPanic(self.cut.clone());
         let mut buffer = BytesMut::new();
-        while let Some(chunk) = chunks.recv().await {
+        loop {
+            let chunk = if self.overtaken.is_empty() {
+                chunks.recv().await
+            } else if let Ok(chunk) = tokio::time::timeout(MOMENT, chunks.recv()).await {
+                chunk
+            } else if matches!(self.let_through(usize::MAX, &writer).await, Next::End) {
+                break;
+            } else {
+                continue;
+            };
+            let Some(chunk) = chunk else { break };
             buffer.extend_from_slice(&chunk);
             if matches!(self.packets(&mut buffer, &writer).await, Next::End) {
                 break;
             }
             if self.is_frozen && chunks.is_empty() {
+                self.let_through(usize::MAX, &writer).await;
                 self.cut.cancel();
                 break;
             }
@@ -80,7 +105,21 @@ impl SftpChannel {
                     .violation("a packet that ends before its fields do");
                 return Next::End;
             };
-            if matches!(self.request(id, call, writer).await, Next::End) {
+            if matches!(self.request(id, call, writer).await, Next::End)
+                || matches!(self.let_through(0, writer).await, Next::End)
+            {
+                return Next::End;
+            }
+        }
+        Next::On
+    }
+
+    /// The overtaken requests that wait for no more than so many others are done and answered, the latest first.
+    async fn let_through(&mut self, by: usize, writer: &ChannelWriteHalf<Msg>) -> Next {
+        while let Some(last) = self.overtaken.iter().rposition(|it| it.by <= by) {
+            let Overtaken { id, call, .. } = self.overtaken.remove(last);
+            let answer = self.disk.answer(call);
+            if matches!(self.tell(id, &answer, writer).await, Next::End) {
                 return Next::End;
             }
         }
@@ -98,7 +137,11 @@ impl SftpChannel {
                 request.operation
             ));
         }
+        let closes = request.operation == Operation::Close;
         let (when, what) = self.record.request(request).split();
+        for overtaken in &mut self.overtaken {
+            overtaken.by = overtaken.by.saturating_sub(1);
+        }
         let mut then = None;
         let mut cut_after = false;
         match when {
@@ -112,7 +155,17 @@ impl SftpChannel {
             Action::DisconnectAfter => cut_after = true,
             _ => {}
         }
+        if closes
+            && !matches!(what, Action::Disconnect)
+            && matches!(self.let_through(usize::MAX, writer).await, Next::End)
+        {
+            return Next::End;
+        }
         let answer = match what {
+            Action::Overtaken(by) if by > 0 && then.is_none() && !cut_after => {
+                self.overtaken.push(Overtaken { id, call, by });
+                return Next::On;
+            }
             Action::Status(code, message) => Answer::Status(code, message),
             Action::Drop => return Next::On,
             Action::Disconnect => {
@@ -154,14 +207,18 @@ impl SftpChannel {
         if let Some(released) = then {
             released.await;
         }
-        if self.is_frozen {
-            return Next::On;
-        }
         if cut_after {
             self.cut.cancel();
             return Next::End;
         }
-        match writer.data_bytes(wire::encode(id, &answer)).await {
+        self.tell(id, &answer, writer).await
+    }
+
+    async fn tell(&self, id: u32, answer: &Answer, writer: &ChannelWriteHalf<Msg>) -> Next {
+        if self.is_frozen {
+            return Next::On;
+        }
+        match writer.data_bytes(wire::encode(id, answer)).await {
             Ok(()) => Next::On,
             Err(_) => Next::End,
         }

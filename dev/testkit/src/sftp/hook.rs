@@ -45,6 +45,10 @@ pub enum Action {
     OpenWith(u32),
     /// A plain RENAME replaces what has the name, in one step, as Go's servers do.
     RenameOver,
+    /// Do and answer it only behind so many of the requests that follow it on its channel, as servers do whose
+    /// writes are carried out side by side (draft-02, section 6.1). A CLOSE overtakes nothing, as with pkg/sftp;
+    /// where nothing follows, it is done after a moment; a cut, or the end of the channel, loses it.
+    Overtaken(usize),
 }
 
 impl Action {
@@ -101,6 +105,7 @@ impl fmt::Debug for Action {
             Self::Keep(len) => write!(f, "Keep({len})"),
             Self::RenameOver => f.write_str("RenameOver"),
             Self::OpenWith(flags) => write!(f, "OpenWith({flags})"),
+            Self::Overtaken(by) => write!(f, "Overtaken({by})"),
         }
     }
 }

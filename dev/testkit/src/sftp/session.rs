@@ -205,6 +205,7 @@ impl Handler for Connection {
             connection: self.number,
             number: record.next_channel(),
             is_frozen: false,
+            overtaken: Vec::new(),
             record,
         };
         session.channel_success(id)?;

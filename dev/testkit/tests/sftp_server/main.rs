@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod logins;
+mod overtaken;
 mod ramp;
 
 use std::sync::Arc;
