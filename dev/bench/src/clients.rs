@@ -58,10 +58,11 @@ fn sftp(errand: &Errand, world: &World) -> Result<Command, String> {
 }
 
 fn rclone(errand: &Errand, world: &World, flags: &str) -> Result<Command, String> {
+    // Of rclone's providers the one that addresses buckets by path and lists by the current API.
     let config = format!(
         "[s3]\n\
          type = s3\n\
-         provider = AWS\n\
+         provider = Minio\n\
          access_key_id = {ACCESS_KEY_ID}\n\
          secret_access_key = {SECRET_ACCESS_KEY}\n\
          region = {REGION}\n\
