@@ -23,6 +23,9 @@ pub(crate) const KEY: &str = "id";
 /// The name of the server in `known_hosts`, whatever port it is reached at.
 pub(crate) const HOST_ALIAS: &str = "bench";
 
+/// rclone has commands run by the user's shell, which would read what this machine's user has in `.bashrc`.
+const NO_HOME: &str = "SetEnv HOME=/nonexistent";
+
 /// How long a server's process may outlive its client.
 const FAREWELL: Duration = Duration::from_secs(20);
 
@@ -47,7 +50,7 @@ impl World {
     pub(crate) async fn start(bootstrap: PathBuf, python: Option<PathBuf>) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut s3 = S3Process::start(&program)?;
-        let sshd = Sshd::start().await.map_err(|missing| missing.to_string())?;
+        let sshd = Sshd::start_with(&[NO_HOME]).await.map_err(|missing| missing.to_string())?;
         let account = sshd.account();
         let key = account
             .private_key
