@@ -22,9 +22,7 @@ pub(crate) fn check(home: &Path, payload: Payload, compares: bool) -> Result<(),
             if len != payload.bytes {
                 return Err(format!("{name} has {len} bytes of {}", payload.bytes));
             }
-            if compares
-                && let Some(offset) = first_difference_in_file(&path, len).map_err(fail)?
-            {
+            if compares && let Some(offset) = first_difference_in_file(&path, len).map_err(fail)? {
                 return Err(format!("{name} is another from byte {offset} on"));
             }
         } else if fs::read(&path).map_err(fail)? != payload.content(number) {

@@ -2,7 +2,7 @@
 
 use crate::environment::Environment;
 use crate::payload::Payload;
-use crate::record::{Record, Records};
+use crate::record::{Figure, Record, Records};
 use crate::statistics::Spread;
 use crate::tool::Tool;
 
@@ -47,9 +47,7 @@ const RCLONES: [Tool; 2] = [Tool::Rclone, Tool::RcloneTuned];
 
 fn large(records: &Records, bars: &mut Vec<Bar>) {
     let work = "1 GiB, 0 ms";
-    let of = |tool, figure: fn(&Record) -> f64| {
-        records.ratio("large-0ms", (Tool::Function, tool), figure)
-    };
+    let of = |tool, figure: Figure| records.ratio("large-0ms", (Tool::Function, tool), figure);
     for tool in RCLONES {
         let wall = of(tool, Record::time_per_unit);
         bars.push(at_most(work, &format!("wall ≤ 0.6 × {tool}"), wall, 0.6));
@@ -84,13 +82,14 @@ fn far(records: &Records, bars: &mut Vec<Bar>) {
         }
     }
     for tool in RCLONES {
-        let ratio = records.ratio(
-            "many-50ms",
-            (Tool::Function, tool),
-            Record::time_per_unit,
-        );
+        let ratio = records.ratio("many-50ms", (Tool::Function, tool), Record::time_per_unit);
         let asked = format!("wall ≤ 0.1 × {tool}");
-        bars.push(at_most("500 × 10 KiB, one event, 50 ms", &asked, ratio, 0.1));
+        bars.push(at_most(
+            "500 × 10 KiB, one event, 50 ms",
+            &asked,
+            ratio,
+            0.1,
+        ));
     }
 }
 
@@ -117,9 +116,12 @@ fn memory(records: &Records, bars: &mut Vec<Bar>) {
             96.0,
             (|memory| memory > 128) as fn(u32) -> bool,
         ),
-        ("memory, 128 MB function", "peak ≤ 80 MiB", 80.0, |memory| {
-            memory == 128
-        }),
+        (
+            "memory, 128 MB function",
+            "peak ≤ 80 MiB",
+            80.0,
+            |memory| memory == 128,
+        ),
     ] {
         let peaks = records
             .iter()
@@ -151,7 +153,11 @@ fn start(records: &Records, environment: &Environment, bars: &mut Vec<Bar>) {
         asked: "package.zip ≤ 6 MB".into(),
         figure: zip.map(|bytes| {
             let tens_of_kilobytes = bytes.div_ceil(10_000);
-            format!("{}.{:02} MB", tens_of_kilobytes / 100, tens_of_kilobytes % 100)
+            format!(
+                "{}.{:02} MB",
+                tens_of_kilobytes / 100,
+                tens_of_kilobytes % 100
+            )
         }),
         is_met: zip.map(|bytes| bytes <= 6_000_000),
     });

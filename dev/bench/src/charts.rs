@@ -2,7 +2,7 @@
 
 use crate::bars::round_trips;
 use crate::payload::size;
-use crate::record::{Record, Records};
+use crate::record::{Figure, Record, Records};
 use crate::statistics::Spread;
 use crate::svg::{Bar, Chart, Group};
 use crate::tool::Tool;
@@ -29,8 +29,9 @@ fn throughput(records: &Records) -> Chart {
     Chart {
         file: "throughput.svg",
         title: format!("{} from S3 to SFTP", moved(records, &workloads)),
-        subtitle: "by round-trip time to the server; more is better; sftp and lftp send a local file"
-            .into(),
+        subtitle:
+            "by round-trip time to the server; more is better; sftp and lftp send a local file"
+                .into(),
         unit: "MiB/s",
         groups: by_round_trip(records, &workloads, mib_per_second),
     }
@@ -41,8 +42,9 @@ fn large(records: &Records) -> Chart {
     Chart {
         file: "large.svg",
         title: format!("{} from S3 to SFTP", moved(records, &workloads)),
-        subtitle: "by round-trip time to the server; more is better; sftp and lftp send a local file"
-            .into(),
+        subtitle:
+            "by round-trip time to the server; more is better; sftp and lftp send a local file"
+                .into(),
         unit: "MiB/s",
         groups: by_round_trip(records, &workloads, mib_per_second),
     }
@@ -92,7 +94,7 @@ fn memory(records: &Records) -> Chart {
 }
 
 fn growth(records: &Records) -> Chart {
-    let steps = |kind: &str, figure: fn(&Record) -> f64| -> Vec<Bar> {
+    let steps = |kind: &str, figure: Figure| -> Vec<Bar> {
         (1..=4)
             .filter_map(|step| {
                 let name = format!("growth-{kind}-{step}");
@@ -136,11 +138,7 @@ fn growth(records: &Records) -> Chart {
     }
 }
 
-fn by_round_trip(
-    records: &Records,
-    workloads: &[&str],
-    figure: fn(&Record) -> f64,
-) -> Vec<Group> {
+fn by_round_trip(records: &Records, workloads: &[&str], figure: Figure) -> Vec<Group> {
     workloads
         .iter()
         .filter_map(|workload| {
@@ -153,7 +151,7 @@ fn by_round_trip(
         .collect()
 }
 
-fn bars(records: &Records, workload: &str, figure: fn(&Record) -> f64) -> Vec<Bar> {
+fn bars(records: &Records, workload: &str, figure: Figure) -> Vec<Bar> {
     Tool::ALL
         .into_iter()
         .filter_map(|tool| {

@@ -67,7 +67,10 @@ impl Environment {
     ///
     /// What the disk answers.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let lines = self.0.iter().map(|(name, value)| format!("{name},{value}\n"));
+        let lines = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name},{value}\n"));
         fs::write(path, lines.collect::<String>())
     }
 

@@ -145,7 +145,9 @@ fn chosen(options: &Options) -> Result<Vec<Workload>, String> {
         .iter()
         .find(|name| !plan.iter().any(|it| it.name.starts_with(name.as_str())))
     {
-        return Err(format!("no workload begins with {nobody}: see `bench list`"));
+        return Err(format!(
+            "no workload begins with {nobody}: see `bench list`"
+        ));
     }
     plan.retain(|workload| {
         let named = |name: &String| workload.name.starts_with(name.as_str());

@@ -1,6 +1,6 @@
 //! Where another program is ahead of the function.
 
-use crate::record::{Record, Records};
+use crate::record::{Figure, Record, Records};
 use crate::tool::Tool;
 use crate::workload::plan;
 
@@ -24,7 +24,7 @@ pub struct Loss {
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
 pub fn all(records: &Records) -> Vec<Loss> {
-    let figures: [(&str, fn(&Record) -> f64); 3] = [
+    let figures: [(&str, Figure); 3] = [
         ("wall time", Record::time_per_unit),
         ("processor time", Record::cpu_per_unit),
         ("peak memory", |record| record.peak as f64),
@@ -34,7 +34,8 @@ pub fn all(records: &Records) -> Vec<Loss> {
         for tool in Tool::ALL {
             for (name, figure) in figures {
                 let ratio = records.ratio(workload.name, (Tool::Function, tool), figure);
-                if let Some(ratio) = ratio.filter(|it| tool != Tool::Function && it.median > NOTICED)
+                if let Some(ratio) =
+                    ratio.filter(|it| tool != Tool::Function && it.median > NOTICED)
                 {
                     losses.push(Loss {
                         workload: workload.name,

@@ -63,7 +63,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             Some("--tool") => tool = Some(read(&value()?)?),
             Some("--out") => out = Some(PathBuf::from(value()?)),
             Some("--bootstrap") => bootstrap = Some(PathBuf::from(value()?)),
-            Some(word @ ("list" | "report")) if command.is_none() => command = Some(word.to_owned()),
+            Some(word @ ("list" | "report")) if command.is_none() => {
+                command = Some(word.to_owned())
+            }
             _ => return Err(format!("unknown argument {}", name.display())),
         }
     }

@@ -148,7 +148,9 @@ mod tests {
     #[test]
     fn what_is_written_is_what_is_compared() {
         let directory = tempfile::tempdir().expect("a directory");
-        Payload::one(PIECE + 5).write(directory.path()).expect("written");
+        Payload::one(PIECE + 5)
+            .write(directory.path())
+            .expect("written");
         let different = testkit::payload::first_difference_in_file(
             directory.path().join("object.bin"),
             PIECE + 5,

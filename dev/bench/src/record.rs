@@ -12,6 +12,9 @@ use crate::tool::Tool;
 const HEADER: &str = "workload,tool,round,files,bytes,rtt_ms,memory_mib,wall_s,cpu_s,peak_bytes,\
                       sshd_cpu_s,s3_cpu_s,connections,compared,commit";
 
+/// What is taken from a run.
+pub type Figure = fn(&Record) -> f64;
+
 /// One run of one program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -265,7 +268,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut records = Records::default();
-        records.add(record("large-0ms", Tool::Function, 1, 4.25));
+        records.add(record("large-0ms", Tool::Function, 1, 4.5));
         records.add(record("large-0ms", Tool::RcloneTuned, 1, 6.5));
         assert_eq!(records.csv().parse(), Ok(records));
         assert!("workload,tool\n".parse::<Records>().is_err());

@@ -85,6 +85,8 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
             Some(world.local(payload)?)
         },
     };
+    // What earlier runs and the local copy have left to be written is nobody's burden.
+    rustix::fs::sync();
     let (spent, servers) = match tool {
         Tool::Function => function::deliver(&errand, world).await?,
         _ => {
@@ -119,4 +121,3 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
         commit: commit.to_owned(),
     })
 }
-

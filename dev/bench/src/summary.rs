@@ -7,7 +7,7 @@ use crate::charts::{mib_per_second, peak_mib};
 use crate::environment::Environment;
 use crate::losses;
 use crate::payload::Payload;
-use crate::record::{Record, Records};
+use crate::record::{Figure, Record, Records};
 use crate::statistics::Spread;
 use crate::svg::{Chart, rounded};
 use crate::tool::Tool;
@@ -35,7 +35,8 @@ const READING: &str = "\
 /// All of it.
 #[must_use]
 pub fn markdown(records: &Records, environment: &Environment, charts: &[Chart]) -> String {
-    let mut text = "# Side by side\n\nWritten by `make bench`; raw figures are in `runs.csv`.\n".to_owned();
+    let mut text =
+        "# Side by side\n\nWritten by `make bench`; raw figures are in `runs.csv`.\n".to_owned();
     if environment.is_quick() {
         text += "\n**A quick run: sizes are small, and nothing is judged by them.**\n";
     }
@@ -123,7 +124,7 @@ fn workload_table(records: &Records, workload: &Workload) -> String {
 
 fn row(records: &Records, any: &Record, workload: &Workload) -> String {
     let (name, tool) = (workload.name, any.tool);
-    let of = |figure: fn(&Record) -> f64| records.spread(name, tool, figure);
+    let of = |figure: Figure| records.spread(name, tool, figure);
     let ratio = match tool {
         Tool::Function => None,
         _ => records.ratio(name, (tool, Tool::Function), Record::time_per_unit),
@@ -143,7 +144,7 @@ fn row(records: &Records, any: &Record, workload: &Workload) -> String {
 
 /// In the unit that fits.
 fn speed(records: &Records, any: &Record, workload: &Workload) -> String {
-    let of = |figure: fn(&Record) -> f64| {
+    let of = |figure: Figure| {
         records
             .spread(workload.name, any.tool, figure)
             .map_or_else(String::new, |it| rounded(it.median))

@@ -121,9 +121,8 @@ pub fn plan(quick: bool) -> Vec<Workload> {
     let single = Payload::one(10 * KIB);
     let singles = [Function, Sftp, Rclone, Lftp, Python].map(|tool| (tool, single));
     let grown = |name, whole, small| Workload::alone(name, 0, Payload::one(sized(whole, small)));
-    let more = |name, whole, small| {
-        Workload::alone(name, 0, Payload::many(sized(whole, small), 10 * KIB))
-    };
+    let more =
+        |name, whole, small| Workload::alone(name, 0, Payload::many(sized(whole, small), 10 * KIB));
     vec![
         Workload::alone("start", 0, Payload::NONE)
             .starting(Start::Poll)

@@ -50,7 +50,9 @@ impl World {
     pub(crate) async fn start(bootstrap: PathBuf, python: Option<PathBuf>) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut s3 = S3Process::start(&program)?;
-        let sshd = Sshd::start_with(&[NO_HOME]).await.map_err(|missing| missing.to_string())?;
+        let sshd = Sshd::start_with(&[NO_HOME])
+            .await
+            .map_err(|missing| missing.to_string())?;
         let account = sshd.account();
         let key = account
             .private_key
@@ -138,19 +140,18 @@ impl World {
         Ok(())
     }
 
-    /// The time on processors of the server and of the processes that served its connections; waits for those to end, for
-    /// before their time is not known.
+    /// The time on processors of the server and of the processes that served its connections; waits until those have ended
+    /// and the server has noticed, for before their time is not added to its own.
     pub(crate) fn server_cpu(&self) -> Result<Duration, String> {
+        let sshd = self.sshd.process().pid();
         let begun = Instant::now();
-        while !self.sshd.process().children().is_empty() {
+        while proc::family(sshd).len() > 1 {
             if begun.elapsed() > FAREWELL {
                 return Err("a connection to the server outlives its client".into());
             }
             std::thread::sleep(LOOK);
         }
-        Ok(proc::cpu(self.sshd.process().pid())
-            .unwrap_or_default()
-            .total())
+        Ok(proc::cpu(sshd).unwrap_or_default().total())
     }
 
     /// How many logins the server has accepted.
