@@ -20,7 +20,7 @@ pub struct Bar {
     pub asked: String,
     /// What was measured; none where it was not.
     pub figure: Option<String>,
-    /// Whether that is enough; none where sizes are too small to tell.
+    /// Whether that is enough; none where figures are of another kind.
     pub is_met: Option<bool>,
 }
 
@@ -34,7 +34,7 @@ pub fn judge(records: &Records, environment: &Environment) -> Vec<Bar> {
     memory(records, &mut bars);
     start(records, environment, &mut bars);
     growth(records, &mut bars);
-    if environment.is_quick() {
+    if environment.not_judged().is_some() {
         for bar in &mut bars {
             bar.is_met = None;
         }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-/// The row that says that sizes are small.
-const QUICK: &str = "quick";
+/// The row that says why the bars are not for these figures.
+const NOT_JUDGED: &str = "not judged";
 const COMMIT: &str = "s3-to-sftp";
 const PACKAGE: &str = "package.zip";
 
@@ -16,9 +16,13 @@ const PACKAGE: &str = "package.zip";
 pub struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    /// Asks this machine.
+    /// Asks this machine. Bars are not for figures of everything: `not_judged` says why.
     #[must_use]
-    pub fn of_this_machine(quick: bool, package: Option<&Path>, python: Option<&Path>) -> Self {
+    pub fn of_this_machine(
+        not_judged: Option<String>,
+        package: Option<&Path>,
+        python: Option<&Path>,
+    ) -> Self {
         let cores = available_parallelism().map_or(0, usize::from);
         let mut rows = vec![
             ("date", said("date", &["-u", "+%Y-%m-%d"])),
@@ -36,9 +40,7 @@ impl Environment {
         if let Some(size) = package.and_then(|path| fs::metadata(path).ok()) {
             rows.push((PACKAGE, format!("{} bytes", size.len())));
         }
-        if quick {
-            rows.push((QUICK, "sizes are small: nothing is judged".to_owned()));
-        }
+        rows.extend(not_judged.map(|why| (NOT_JUDGED, why)));
         Self(
             rows.into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
@@ -81,10 +83,10 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether sizes are too small to judge by.
+    /// Why nothing is judged by these figures, where that is so.
     #[must_use]
-    pub fn is_quick(&self) -> bool {
-        self.value(QUICK).is_some()
+    pub fn not_judged(&self) -> Option<&str> {
+        self.value(NOT_JUDGED)
     }
 
     /// What of this repository is measured.
@@ -161,13 +163,13 @@ mod tests {
         let written = Environment(vec![
             ("OpenSSH".into(), "OpenSSH_9.2p1, OpenSSL 3.0".into()),
             (PACKAGE.into(), "6040000 bytes".into()),
-            (QUICK.into(), "small".into()),
+            (NOT_JUDGED.into(), "small".into()),
         ]);
         written.write(&path).expect("written");
         let read = Environment::read(&path).expect("read");
         assert_eq!(read, written);
         assert_eq!(read.package_size(), Some(6_040_000));
-        assert!(read.is_quick());
+        assert_eq!(read.not_judged(), Some("small"));
         assert_eq!(read.commit(), "unknown");
     }
 }

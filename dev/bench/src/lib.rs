@@ -64,6 +64,8 @@ pub struct Options {
     pub quick: bool,
     /// How often.
     pub rounds: u32,
+    /// Of the line to the server, from clients to it, in bytes per second; none: no limit.
+    pub rate: Option<u64>,
     /// Workloads, or how their names begin; none: all.
     pub only: Vec<String>,
     /// One program alone.
@@ -87,7 +89,7 @@ pub async fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<(), Str
     let workloads = chosen(options)?;
     fs::create_dir_all(&options.out).map_err(|error| named(&options.out, &error))?;
     let environment = Environment::of_this_machine(
-        options.quick,
+        not_judged(options),
         options.package.as_deref(),
         options.python.as_deref(),
     );
@@ -95,7 +97,7 @@ pub async fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<(), Str
     environment
         .write(&path)
         .map_err(|error| named(&path, &error))?;
-    let mut world = World::start(options.bootstrap.clone(), options.python.clone()).await?;
+    let mut world = World::start(options).await?;
     let raw = options.out.join(RAW);
     for workload in &workloads {
         run::workload(
@@ -136,6 +138,14 @@ pub fn report(out: &Path) -> Result<PathBuf, String> {
     fs::write(&path, summary::markdown(&records, &environment, &charts))
         .map_err(|error| named(&path, &error))?;
     Ok(path)
+}
+
+fn not_judged(options: &Options) -> Option<String> {
+    let small = options.quick.then(|| "sizes are small".to_owned());
+    let slow = options
+        .rate
+        .map(|rate| format!("the line takes {} a second", payload::size(rate)));
+    small.or(slow)
 }
 
 fn chosen(options: &Options) -> Result<Vec<Workload>, String> {

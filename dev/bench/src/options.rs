@@ -11,7 +11,8 @@ pub(crate) const USAGE: &str = "\
 Moves the same bytes from an S3 to OpenSSH's sshd through this function and through other programs, in turn, and
 writes raw figures, a summary and charts.
 
-usage: bench [--quick] [--rounds N] [--only NAME]… [--tool NAME] [--out DIRECTORY] [--bootstrap PATH]
+usage: bench [--quick] [--rounds N] [--only NAME]… [--tool NAME] [--rate MIB]
+             [--out DIRECTORY] [--bootstrap PATH]
        bench list
        bench report [--out DIRECTORY]
 
@@ -19,7 +20,9 @@ usage: bench [--quick] [--rounds N] [--only NAME]… [--tool NAME] [--out DIRECT
   --rounds N         how often each program does each workload (3)
   --only NAME        this workload, or those whose names begin so: figures of the others stay as they are
   --tool NAME        this program alone
-  --out DIRECTORY    where figures are kept and added to (bench/results; with --quick target/bench-quick)
+  --rate MIB         so many MiB go through the line a second, to the server (no limit)
+  --out DIRECTORY    where figures are kept and added to (bench/results; with --quick target/bench-quick, with
+                     --rate target/bench-rate)
   --bootstrap PATH   the function's executable; else $BOOTSTRAP
 
   list               the workloads' names
@@ -44,6 +47,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut rounds = None;
     let mut only = Vec::new();
     let mut tool = None;
+    let mut rate = None::<u64>;
     let mut out = None;
     let mut bootstrap = set("BOOTSTRAP").map(PathBuf::from);
     let mut command = None;
@@ -61,6 +65,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             Some("--rounds") => rounds = Some(read(&value()?)?),
             Some("--only") => only.push(read(&value()?)?),
             Some("--tool") => tool = Some(read(&value()?)?),
+            Some("--rate") => rate = Some(read(&value()?)?),
             Some("--out") => out = Some(PathBuf::from(value()?)),
             Some("--bootstrap") => bootstrap = Some(PathBuf::from(value()?)),
             Some(word @ ("list" | "report")) if command.is_none() => {
@@ -70,10 +75,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         }
     }
     let out = out.unwrap_or_else(|| {
-        PathBuf::from(if quick {
-            "target/bench-quick"
-        } else {
-            "bench/results"
+        PathBuf::from(match (quick, rate) {
+            (true, _) => "target/bench-quick",
+            (false, Some(_)) => "target/bench-rate",
+            (false, None) => "bench/results",
         })
     });
     match command.as_deref() {
@@ -84,6 +89,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     Ok(Command::Run(Options {
         quick,
         rounds: rounds.unwrap_or(if quick { 1 } else { 3 }),
+        rate: rate.map(|mib| mib << 20),
         only,
         tool,
         out,

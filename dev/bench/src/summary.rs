@@ -37,8 +37,8 @@ const READING: &str = "\
 pub fn markdown(records: &Records, environment: &Environment, charts: &[Chart]) -> String {
     let mut text =
         "# Side by side\n\nWritten by `make bench`; raw figures are in `runs.csv`.\n".to_owned();
-    if environment.is_quick() {
-        text += "\n**A quick run: sizes are small, and nothing is judged by them.**\n";
+    if let Some(why) = environment.not_judged() {
+        text += &format!("\n**Nothing is judged by these figures: {why}.**\n");
     }
     text += "\n## Bars\n\n| work | asked | measured | met |\n|---|---|---|---|\n";
     for bar in judge(records, environment) {
@@ -130,9 +130,9 @@ fn row(records: &Records, any: &Record, workload: &Workload) -> String {
         _ => records.ratio(name, (tool, Tool::Function), Record::time_per_unit),
     };
     format!(
-        "| {tool} | {} | {} s | {} | {} | {} | {} | {} | {} |\n",
+        "| {tool} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         any.payload,
-        cell(of(|record| record.wall)),
+        time(of(|record| record.wall)),
         speed(records, any, workload),
         cell(of(|record| record.cpu)),
         cell(of(peak_mib)),
@@ -156,6 +156,14 @@ fn speed(records: &Records, any: &Record, workload: &Workload) -> String {
         }
         Payload { files: 1, .. } => format!("{} MiB/s", of(mib_per_second)),
         _ => format!("{} files/s", of(|record| 1.0 / record.time_per_unit())),
+    }
+}
+
+/// In milliseconds where seconds would say little.
+fn time(spread: Option<Spread>) -> String {
+    match spread {
+        Some(it) if it.median < 1.0 => format!("{} ms", cell(Some(it.map(|time| time * 1e3)))),
+        _ => format!("{} s", cell(spread)),
     }
 }
 

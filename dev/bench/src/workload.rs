@@ -118,6 +118,7 @@ pub fn plan(quick: bool) -> Vec<Workload> {
     let pythons = sized(8 * MIB, MIB);
     let files = sized(500, 20);
     let starts = if quick { 3 } else { 20 };
+    let short = if quick { 1 } else { 5 };
     let single = Payload::one(10 * KIB);
     let singles = [Function, Sftp, Rclone, Lftp, Python].map(|tool| (tool, single));
     let grown = |name, whole, small| Workload::alone(name, 0, Payload::one(sized(whole, small)));
@@ -135,8 +136,10 @@ pub fn plan(quick: bool) -> Vec<Workload> {
         Workload::one_file("large-100ms", 100, large, pythons),
         Workload::many_files("many-0ms", 0, files, files),
         Workload::many_files("many-50ms", 50, files, sized(50, 10)),
-        Workload::new("single-cold-50ms", 50, &singles).starting(Start::Cold),
-        Workload::new("single-warm-50ms", 50, &singles[..1]),
+        Workload::new("single-cold-50ms", 50, &singles)
+            .starting(Start::Cold)
+            .at_least(short),
+        Workload::new("single-warm-50ms", 50, &singles[..1]).at_least(short),
         Workload::alone("least-memory-0ms", 0, Payload::one(large)).with_memory(LEAST_MEMORY),
         Workload::alone("least-memory-100ms", 100, Payload::one(medium)).with_memory(LEAST_MEMORY),
         grown("growth-bytes-1", 256 * MIB, 8 * MIB),

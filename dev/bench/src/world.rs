@@ -13,6 +13,7 @@ use testkit::account::Account;
 use testkit::proxy::Proxy;
 use testkit::servers::Sshd;
 
+use crate::Options;
 use crate::payload::Payload;
 use crate::proc;
 use crate::s3_process::S3Process;
@@ -41,13 +42,15 @@ pub(crate) struct World {
     pub(crate) bootstrap: PathBuf,
     pub(crate) python: Option<PathBuf>,
     sshd: Sshd,
+    /// Of all lines, in bytes per second.
+    rate: Option<u64>,
     lines: BTreeMap<u64, Proxy>,
     local: Option<Payload>,
     directory: TempDir,
 }
 
 impl World {
-    pub(crate) async fn start(bootstrap: PathBuf, python: Option<PathBuf>) -> Result<Self, String> {
+    pub(crate) async fn start(options: &Options) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut s3 = S3Process::start(&program)?;
         let sshd = Sshd::start_with(&[NO_HOME])
@@ -65,8 +68,9 @@ impl World {
             .map_err(|error| error.to_string())?;
         let world = Self {
             s3,
-            bootstrap,
-            python,
+            bootstrap: options.bootstrap.clone(),
+            python: options.python.clone(),
+            rate: options.rate,
             lines: BTreeMap::new(),
             local: None,
             directory,
@@ -81,14 +85,15 @@ impl World {
         Ok(world)
     }
 
-    /// The server's port at the end of a line of that round trip: the server's own where there is none.
+    /// The server's port at the end of a line of that round trip: the server's own where that is none.
     pub(crate) async fn port(&mut self, rtt_ms: u64) -> u16 {
-        if rtt_ms == 0 {
+        if rtt_ms == 0 && self.rate.is_none() {
             return self.account.port;
         }
         if !self.lines.contains_key(&rtt_ms) {
             let line = Proxy::start(self.account.port).await;
             line.delay(Duration::from_millis(rtt_ms));
+            line.rate(self.rate.unwrap_or_default());
             self.lines.insert(rtt_ms, line);
         }
         self.lines[&rtt_ms].port()
