@@ -5,12 +5,21 @@ mod options;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::options::{Command, USAGE};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match options::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Run(options)) => bench::run(&options, |line| print(&format!("{line}\n"))).await,
+        Ok(Command::Run(options)) => {
+            // Ended by its default action, this program would leave servers and gigabytes behind.
+            tokio::select! {
+                done = bench::run(&options, |line| print(&format!("{line}\n"))) => done,
+                () = interrupted() => Err("interrupted: what was measured until now is kept".into()),
+            }
+        }
         Ok(Command::Report(out)) => bench::report(&out).map(|path| {
             print(&format!("{}\n", path.display()));
         }),
@@ -34,6 +43,17 @@ async fn main() -> ExitCode {
             writeln!(io::stderr(), "bench: {failure}").ok();
             ExitCode::FAILURE
         }
+    }
+}
+
+/// By Ctrl-C, or by a `kill` without a number. A program that is being measured gets the first as well, and is waited for.
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
 }
 
