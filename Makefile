@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # The function's architecture: x86_64 or arm64.
 ARCH ?= x86_64
-# Arguments of the demo, such as --stay, or of the soak, such as --seed 7.
+# Arguments of the demo, such as --stay, of the soak, such as --seed 7, or of the bench, such as --only large-0ms.
 ARGS ?=
 # The AWS command line of `make update`; its credentials, profile and AWS_ENDPOINT_URL are its own matter.
 AWS_CLI ?= aws
@@ -20,7 +20,7 @@ REAL_SERVERS := $(shell awk -F'"' 'FNR == 1 { name = "" } /^name = / && name == 
 	/^(real-servers|take-out-rules) *=/ { split($$0, it, " "); print name "/" it[1] }' \
 	crates/*/Cargo.toml dev/*/Cargo.toml | paste -sd, -)
 
-.PHONY: help demo test soak check package update upload readme clean
+.PHONY: help demo test soak bench check package update upload readme clean
 
 help: ## lists the verbs
 	@awk -F': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ test: ## sets this machine up and runs all tests, against real servers too
 
 soak: ## kills and freezes the real function on real servers, fifty times and more; ARGS="--kills N --seed S", --help
 	@dev/scripts/soak.sh $(ARGS)
+
+bench: ## moves the same bytes by the function, sftp, rclone, lftp and Python; ARGS=--quick shows that it runs, --help the rest
+	@dev/scripts/bench.sh $(ARGS)
 
 check: ## format, lints, docs, the dependency graph, and the README's settings
 	@REAL_SERVERS="$(REAL_SERVERS)" dev/checks/all.sh

@@ -25,8 +25,8 @@ holds_none() {
     done
 }
 
-holds_none s3-to-sftp-lambda normal testkit demo soak s3s clap openssl-sys
-holds_none s3-to-sftp-cli normal testkit demo soak s3s lambda_runtime openssl-sys
+holds_none s3-to-sftp-lambda normal testkit demo soak bench s3s clap openssl-sys
+holds_none s3-to-sftp-cli normal testkit demo soak bench s3s lambda_runtime openssl-sys
 holds_none s3-to-sftp normal testkit lambda_runtime lambda_runtime_api_client clap
 holds_none sftp normal testkit russh 'russh-*' 'aws-sdk-*' s3-to-sftp
 holds_none testkit normal,build,dev s3-to-sftp sftp

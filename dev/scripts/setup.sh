@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# setup.sh: installs what the tests need beside Rust. Does nothing where all is there; names what it cannot install.
+# setup.sh [PROGRAM…]: installs what the tests need beside Rust, and programs that packages are named after. Does nothing
+# where all is there; names what it cannot install.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 venv=$PWD/.test/venv
+more=("$@")
 # sshd and sftp-server live where a PATH seldom looks.
 PATH=$PATH:/usr/sbin:/usr/lib/openssh:/usr/libexec/openssh:/usr/libexec
 
@@ -16,6 +18,9 @@ has() {
 }
 missing() { # prints "PROGRAM PACKAGE" of each that is not there
     local program package
+    for program in "${more[@]}"; do
+        has "$program" || printf '%s %s\n' "$program" "$program"
+    done
     while read -r program package; do
         has "$program" || printf '%s %s\n' "$program" "$package"
     done <<'LIST'

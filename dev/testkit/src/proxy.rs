@@ -20,6 +20,13 @@ use crate::servers::thread::ServerThread;
 /// As much as one read of the kernel brings.
 const CHUNK: usize = 256 * 1024;
 
+/// Room for reads is made for several at once: they are seldom whole chunks.
+const ROOM: usize = 4 * CHUNK;
+
+/// How late the runtime's timer may be: it counts whole milliseconds, and so does the system call that it waits in. Two
+/// a direction would be a tenth of a round trip of 50 ms.
+const TIMER: Duration = Duration::from_millis(2);
+
 /// At a limited rate, so many gulps a second are smooth enough.
 const GULPS_PER_SECOND: u64 = 50;
 
@@ -243,7 +250,7 @@ async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up:
     let (sender, mut queue) = mpsc::unbounded_channel::<(Instant, Bytes)>();
     let give_out = async {
         while let Some((at, bytes)) = queue.recv().await {
-            sleep_until(at).await;
+            wait_until(at).await;
             line.flowing().await;
             let len = if up {
                 line.pass(bytes.len())
@@ -266,6 +273,18 @@ async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up:
     }
 }
 
+/// Exactly, and at once where it is over: what arrives late is read as a longer line.
+async fn wait_until(at: Instant) {
+    if at > Instant::now() + TIMER {
+        sleep_until(at - TIMER).await;
+    }
+    let rest = at.saturating_duration_since(Instant::now());
+    if !rest.is_zero() {
+        // The thread is the proxy's own; other connections are late by no more than this.
+        std::thread::sleep(rest);
+    }
+}
+
 async fn take_in(
     mut reader: ReadHalf<'_>,
     sender: mpsc::UnboundedSender<(Instant, Bytes)>,
@@ -274,7 +293,9 @@ async fn take_in(
 ) {
     let mut buffer = BytesMut::new();
     loop {
-        buffer.reserve(CHUNK);
+        if buffer.capacity() < CHUNK {
+            buffer.reserve(ROOM);
+        }
         // During a stall the kernel's buffers fill up, and then the sender's writes hang.
         line.flowing().await;
         match reader.read_buf(&mut buffer).await {
@@ -283,7 +304,10 @@ async fn take_in(
                     let len = if up { line.gulp() } else { CHUNK }.min(buffer.len());
                     if up {
                         // Nothing more is read meanwhile: the client's writes wait.
-                        sleep_until(line.occupy(len)).await;
+                        let through = line.occupy(len);
+                        if through > Instant::now() {
+                            sleep_until(through).await;
+                        }
                     }
                     let at = Instant::now() + *line.delay.borrow();
                     if sender.send((at, buffer.split_to(len).freeze())).is_err() {

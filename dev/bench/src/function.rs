@@ -1,0 +1,104 @@
+//! This project's `bootstrap` as Lambda runs it: a process, and events.
+
+use std::time::{Duration, Instant};
+
+use testkit::runtime_api::{Bootstrap, Invocation, Outcome, RuntimeApi};
+use testkit::s3::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+
+use crate::errand::Errand;
+use crate::meter::{Meter, Reading};
+use crate::payload::Payload;
+use crate::proc;
+use crate::s3_process::SECRETS;
+use crate::spent::Spent;
+use crate::workload::Start;
+use crate::world::{KEY, World};
+
+/// The longest that Lambda gives.
+const TIME: Duration = Duration::from_secs(900);
+
+/// What a warm process has delivered before.
+const WARM_UP: Payload = Payload::one(1024);
+
+/// What it took to deliver, and what the servers spent meanwhile.
+pub(crate) async fn deliver(
+    errand: &Errand,
+    world: &mut World,
+) -> Result<(Spent, Reading), String> {
+    let api = RuntimeApi::start().await;
+    let env = environment(errand, world);
+    let invocation = Invocation::new(errand.event.clone());
+    let meter = Meter::begin(world)?;
+    let begun = Instant::now();
+    let process = Bootstrap::spawn(&world.bootstrap, &api, env);
+    let (spent, meter) = match errand.start {
+        Start::Poll => {
+            api.polled().await;
+            (spent(begun, Duration::ZERO, &process), meter)
+        }
+        Start::Cold => {
+            answered(&api, invocation).await?;
+            (spent(begun, Duration::ZERO, &process), meter)
+        }
+        Start::Warm => {
+            warm_up(&api, world).await?;
+            world.s3.put(errand.payload)?;
+            let meter = Meter::begin(world)?;
+            let cpu_before = cpu(&process);
+            let begun = Instant::now();
+            answered(&api, invocation).await?;
+            (spent(begun, cpu_before, &process), meter)
+        }
+    };
+    Ok((spent, meter.end(world)?))
+}
+
+async fn warm_up(api: &RuntimeApi, world: &mut World) -> Result<(), String> {
+    let event = world.s3.put(WARM_UP)?;
+    answered(api, Invocation::new(event)).await?;
+    crate::arrival::check(world.home(), WARM_UP, true)?;
+    crate::arrival::clear(world.home())
+}
+
+async fn answered(api: &RuntimeApi, invocation: Invocation) -> Result<(), String> {
+    match api.run(&invocation.time(TIME)).await {
+        Outcome::Response(_) => Ok(()),
+        other => Err(format!("the function answered {other:?}")),
+    }
+}
+
+fn spent(begun: Instant, cpu_before: Duration, process: &Bootstrap) -> Spent {
+    let wall = begun.elapsed();
+    Spent {
+        wall,
+        cpu: cpu(process).saturating_sub(cpu_before),
+        // All that it ever had, the event before included.
+        peak_memory: process.peak_memory(),
+    }
+}
+
+fn cpu(process: &Bootstrap) -> Duration {
+    proc::cpu(process.pid()).unwrap_or_default().total()
+}
+
+fn environment(errand: &Errand, world: &World) -> Vec<(String, String)> {
+    let account = &world.account;
+    [
+        ("AWS_ENDPOINT_URL", world.s3.endpoint()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_REGION", REGION),
+        (
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            &errand.memory_mib.to_string(),
+        ),
+        ("SSH_HOST", &account.host),
+        ("SSH_PORT", &errand.port.to_string()),
+        ("SSH_USERNAME", &account.username),
+        ("SSH_PRIVATE_KEY", &format!("{SECRETS}:{KEY}")),
+        ("SSH_HOST_KEY", &account.host_key),
+        ("SSH_DIR", account.dir.as_deref().unwrap_or_default()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
