@@ -144,6 +144,15 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
+    /// Sends what is left. What is acknowledged of it, [`Self::drain`] tells.
+    ///
+    /// # Errors
+    ///
+    /// A write that was refused.
+    pub async fn send_rest(&mut self) -> Result<()> {
+        self.send_gathered().await
+    }
+
     /// Sends what is left and waits until everything is acknowledged.
     ///
     /// # Errors

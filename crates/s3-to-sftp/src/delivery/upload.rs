@@ -20,7 +20,7 @@ use crate::receipt::Published;
 use crate::rules::Rule;
 use crate::settings::{OnConflict, Verify};
 use crate::source::{Body, LastLook};
-use crate::transfer::{Destination, TransferError, transfer};
+use crate::transfer::{TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
     /// Goes as far as this connection lasts.
@@ -141,7 +141,7 @@ impl<R: Relay> Attempt<'_, R> {
         *stage = Stage::Transfer;
         let delivery = self.delivery;
         let moved = timeout_at(delivery.until(), transfer(body, temporary)).await;
-        progress.acknowledged = temporary.acknowledged().unwrap_or(progress.acknowledged);
+        progress.acknowledged = temporary.acknowledged();
         match moved {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(TransferError::Source(error))) => Err(error.into()),
@@ -159,7 +159,7 @@ impl<R: Relay> Attempt<'_, R> {
         let delivery = self.delivery;
         let parking = async {
             temporary.drain().await?;
-            let acknowledged = temporary.acknowledged().unwrap_or(0);
+            let acknowledged = temporary.acknowledged();
             if delivery.rules.hold(Rule::HandOverDurable) {
                 temporary.park().await?;
             }
@@ -215,7 +215,9 @@ impl<R: Relay> Attempt<'_, R> {
             _ = delivery.s3.delete(self.version).await;
         }
         let mut look = self.look();
-        let (verified, looked) = tokio::join!(temporary.verify(self.version.size), look.confirm());
+        let size = self.version.size;
+        let (verified, looked) = tokio::join!(temporary.verify(size, stage), look.confirm());
+        progress.acknowledged = temporary.acknowledged();
         let verified = verified?;
         *stage = Stage::LastLook;
         looked?;
