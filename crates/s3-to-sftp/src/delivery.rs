@@ -182,12 +182,8 @@ impl<R: Relay> Delivery<'_, R> {
             let started = Instant::now();
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
-            let opened = async {
-                tokio::join!(
-                    self.open_source(&name, begun),
-                    self.link.connect()
-                )
-            };
+            let opened =
+                async { tokio::join!(self.open_source(&name, begun), self.link.connect()) };
             let (found, connected) = timeout_at(self.deadline, opened)
                 .await
                 .map_err(|_| Cause::Deadline)?;

@@ -237,7 +237,6 @@ impl<'a, R: Relay> Invocation<'a, R> {
         outcome
     }
 
-
     /// Ends the invocation. Nothing of it goes on: a frozen environment would send yesterday's bytes when it thaws. The
     /// connection is kept, by `SSH_KEEP_CONNECTION`, only if no request is outstanding on it.
     pub async fn finish(self) {

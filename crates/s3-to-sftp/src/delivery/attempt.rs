@@ -11,9 +11,9 @@ use crate::error::{Cause, Stage};
 use crate::hand_over::{Begun, ReadbackState, Relay};
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
+use crate::remote_path::RemotePath;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
-use crate::remote_path::RemotePath;
 use crate::ssh::Connection;
 use crate::transfer::Source;
 

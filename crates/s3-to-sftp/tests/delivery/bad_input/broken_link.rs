@@ -239,7 +239,7 @@ async fn a_broken_connection_is_replaced_for_the_next_record() {
     world.put("two", "two");
     server.hook(nth(Operation::Write, 1, || Action::Disconnect));
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     let one = invocation.deliver(job(World::BUCKET, "one"), "owner").await;
     let two = invocation.deliver(job(World::BUCKET, "two"), "owner").await;
     invocation.finish().await;
