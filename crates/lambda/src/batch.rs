@@ -45,7 +45,7 @@ impl Batch {
             nameless: Vec::new(),
             hidden: Vec::new(),
         };
-        let is_fifo = batch.queue.as_ref().is_some_and(QueueArn::is_fifo);
+        let is_fifo = messages.iter().any(is_of_fifo);
         let width = if is_fifo {
             1
         } else {
@@ -129,6 +129,12 @@ fn owner(message: &Message, request_id: &str) -> Owner {
         (Some(id), None) => Owner::from(format!("{id} in {request_id}").as_str()),
         (None, _) => Owner::from(request_id),
     }
+}
+
+/// A FIFO queue's messages come in the order in which its users want them to arrive.
+fn is_of_fifo(message: &Message) -> bool {
+    let queue = message.queue.as_deref();
+    queue.is_some_and(|queue| queue.ends_with(".fifo"))
 }
 
 async fn deliver_message(

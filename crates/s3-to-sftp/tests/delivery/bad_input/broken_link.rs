@@ -248,12 +248,14 @@ async fn a_broken_connection_is_replaced_for_the_next_record() {
     assert_eq!(server.connections(), 2);
 }
 
-/// Nothing outlives an invocation.
+/// Nothing outlives an invocation where that is asked for.
 #[tokio::test]
 async fn no_connection_is_open_when_an_invocation_has_ended() {
     let (world, server) = world().await;
     world.put("f", "content");
-    world.deliver("f").await;
+    // It lives on, and would hold a connection that was kept.
+    let deliverer = world.deliverer(&[("SSH_KEEP_CONNECTION", "no")]);
+    world.deliver_by(&deliverer, "f").await;
     assert_eq!(server.connections(), 1);
     let identification = format!("SSH-2.0-s3-to-sftp_{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(server.identifications(), [identification]);
