@@ -1,8 +1,8 @@
 //! Several records of one event on their way at once, over one connection.
 
 use std::fs;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use s3_to_sftp::invocation::Deliverer;
@@ -74,6 +74,18 @@ fn at(
             None => s3::Action::Pass,
         }
     });
+}
+
+/// So slow that it takes two seconds.
+fn at_a_pace(world: &World, key: &'static str) {
+    world.s3.hook(
+        move |request| match (request.operation.as_str(), request.key == key) {
+            ("GetObject", true) => s3::Action::Slow {
+                bytes_per_second: 1_500_000,
+            },
+            _ => s3::Action::Pass,
+        },
+    );
 }
 
 /// The first one waits for the last one to be delivered.
@@ -205,31 +217,19 @@ async fn a_connection_that_breaks_is_made_again_once_for_all() {
     let (world, server) = world().await;
     world.put("big", payload::ramp(SIZE));
     world.put("small", "small");
-    // The small one begins when two writes of the big one are acknowledged, of which half is held back then.
-    let (broken, is_broken) = mpsc::channel::<()>();
-    let mut is_broken = Some(is_broken);
-    world.s3.hook(move |request| {
-        let is_it = request.operation == "GetObject" && request.key == "big";
-        match is_broken.take_if(|_| is_it) {
-            Some(is_broken) => s3::Action::run_at(SIZE as u64 / 2, move || {
-                _ = is_broken.recv();
-            }),
-            None => s3::Action::Pass,
-        }
-    });
+    // The small one begins when two writes of the big one are acknowledged, of which the rest takes its time.
+    at_a_pace(&world, "big");
     let release = Mutex::new(Some(hold(&world, "GetObject", "small")));
-    let broken = Mutex::new(Some(broken));
     server.hook(move |request| {
         let is_third = request.operation == Operation::Write && request.number == 3;
         if let Some(release) = release.lock().expect("nobody panics").take_if(|_| is_third) {
             _ = release.send(());
         }
-        let is_rename = request.operation == Operation::PosixRename && request.number == 1;
-        if is_rename {
-            broken.lock().expect("nobody panics").take();
-            return Action::Disconnect;
+        if request.operation == Operation::PosixRename && request.number == 1 {
+            Action::Disconnect
+        } else {
+            Action::Pass
         }
-        Action::Pass
     });
     let outcomes = deliver_all(&world, &world.deliverer(&[]), &["big", "small"]).await;
     assert_all_delivered(&outcomes);
@@ -276,12 +276,7 @@ async fn a_record_that_waits_for_another_is_handed_on_as_it_came() {
     let (world, _server) = world().await;
     world.put("a/f", payload::ramp(3 * 1024 * 1024));
     world.put("b/f", "second");
-    world.s3.hook(|request| match request.operation.as_str() {
-        "GetObject" => s3::Action::Slow {
-            bytes_per_second: 1_500_000,
-        },
-        _ => s3::Action::Pass,
-    });
+    at_a_pace(&world, "a/f");
     let deliverer = world.deliverer(&[("SSH_FILENAME", "{name}")]);
     let mailbox = Mailbox::default();
     let time = Duration::from_millis(1500);
