@@ -139,3 +139,103 @@ impl Drop for Turn<'_> {
         self.turns.changed.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
+    use super::*;
+
+    /// A record of one of three objects, whose paths are in the order in which it finds them: a version that changes
+    /// may bring another.
+    #[derive(Debug, Clone)]
+    struct Record {
+        object: u8,
+        is_path_known: bool,
+        paths: Vec<u8>,
+        pauses: u8,
+    }
+
+    fn records() -> impl Strategy<Value = Vec<Record>> {
+        let paths = prop::collection::vec(0_u8..3, 1..4);
+        let record = (0_u8..3, any::<bool>(), paths, 0_u8..4);
+        let record = record.prop_map(|(object, is_path_known, paths, pauses)| Record {
+            object,
+            is_path_known,
+            paths,
+            pauses,
+        });
+        prop::collection::vec(record, 1..12)
+    }
+
+    fn name(object: u8) -> ObjectName {
+        ObjectName {
+            bucket: "inbox".to_owned(),
+            key: object.to_string(),
+        }
+    }
+
+    async fn pause(times: u8) {
+        for _ in 0..times {
+            yield_now().await;
+        }
+    }
+
+    /// What is under way now, and in which order records of one object had their turn.
+    #[derive(Debug, Default)]
+    struct Seen {
+        objects: HashSet<u8>,
+        paths: HashSet<u8>,
+        order: Vec<(u8, usize)>,
+    }
+
+    async fn run(turn: Turn<'_>, number: usize, record: Record, seen: &Mutex<Seen>) {
+        let now = || seen.lock().expect("nobody panics");
+        turn.of_object().await;
+        assert!(now().objects.insert(record.object), "two of one object");
+        now().order.push((record.object, number));
+        pause(record.pauses).await;
+        for path in record.paths {
+            turn.of_path(&path.to_string()).await;
+            assert!(now().paths.insert(path), "two with one path");
+            pause(record.pauses).await;
+            now().paths.remove(&path);
+        }
+        now().objects.remove(&record.object);
+    }
+
+    proptest! {
+        /// Whatever they meet at, all get their turn, never two at once, and in order where it is one object.
+        #[test]
+        fn nobody_waits_for_ever_and_nobody_meets(records in records()) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .expect("a runtime");
+            let turns: &'static Turns = Box::leak(Box::default());
+            let seen: &'static Mutex<Seen> = Box::leak(Box::default());
+            LocalSet::new().block_on(&runtime, async {
+                let mut running = Vec::new();
+                for (number, record) in records.into_iter().enumerate() {
+                    let path = record.is_path_known.then(|| record.paths[0].to_string());
+                    let turn = turns.enter(name(record.object), path);
+                    running.push(spawn_local(run(turn, number, record, seen)));
+                }
+                for record in running {
+                    let ended = tokio::time::timeout(Duration::from_secs(10), record).await;
+                    ended.expect("it has its turn").expect("alone");
+                }
+            });
+            let order = &seen.lock().expect("nobody panics").order;
+            for object in 0..3 {
+                let of = order.iter().filter(|(it, _)| *it == object);
+                let numbers: Vec<usize> = of.map(|(_, number)| *number).collect();
+                prop_assert!(numbers.is_sorted(), "{order:?}");
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::side_by_side::side_by_side;
 use testkit::payload;
 use testkit::s3;
-use testkit::sftp::{Action, Operation, Request, status};
+use testkit::sftp::{Action, Operation, Request, nth, status};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -268,6 +268,27 @@ async fn direct_uploads_go_one_after_the_other() {
     .await;
     invocation.finish().await;
     assert!(!twice.load(Ordering::SeqCst));
+}
+
+/// The others have waited meanwhile, and get a connection of their own.
+#[tokio::test]
+async fn a_direct_upload_that_fails_costs_no_other() {
+    let (world, server) = world().await;
+    server.hook(nth(Operation::Write, 1, Action::no_space));
+    for key in ["one", "two"] {
+        world.put(key, payload::ramp(100_000));
+    }
+    let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+    let invocation = deliverer.invocation(world.soon());
+    let deliveries = ["one", "two"].map(|key| invocation.deliver(job(World::BUCKET, key), "owner"));
+    let mut outcomes = Vec::new();
+    side_by_side(2, deliveries, |outcome| outcomes.push(outcome)).await;
+    invocation.finish().await;
+    assert!(
+        matches!(outcomes[..], [Outcome::Failed(_), Outcome::Delivered(..)]),
+        "{outcomes:?}"
+    );
+    assert_eq!(server.connections(), 2);
 }
 
 /// It waits for the path of one that is handed over itself.

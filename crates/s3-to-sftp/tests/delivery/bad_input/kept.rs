@@ -80,19 +80,26 @@ async fn a_connection_that_swallows_everything_is_replaced_without_a_failure() {
     assert_eq!(proxy.connections(), 2);
 }
 
+/// A removal that the server never answers is given up, in a delivery that failed for another reason.
 #[tokio::test]
 async fn what_an_invocation_leaves_outstanding_is_not_kept() {
     let (world, server) = world().await;
-    server.hook(every(Operation::Fsync, || Action::Drop));
+    server.hook(disk_full_beyond(0));
+    server.hook(every(Operation::Remove, || Action::Drop));
     world.put("f", "content");
     let deliverer = world.deliverer(&[]);
-    let now = Instant::now();
-    let invocation = deliverer
-        .invocation(now + Duration::from_millis(700))
-        .ending_by(now + Duration::from_secs(1));
+    let end = Instant::now() + Duration::from_secs(1);
+    let invocation = deliverer.invocation(end).ending_by(end);
     let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
     invocation.finish().await;
-    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        error.report().contains("No space left"),
+        "{}",
+        error.report()
+    );
     all_are_closed(&server).await;
 }
 
