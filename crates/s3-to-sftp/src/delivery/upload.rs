@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use sftp::Session;
+use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use super::Stop;
@@ -216,7 +217,15 @@ impl<R: Relay> Attempt<'_, R> {
         }
         let mut look = self.look();
         let size = self.version.size;
-        let (verified, looked) = tokio::join!(temporary.verify(size, stage), look.confirm());
+        let (written, is_written) = oneshot::channel();
+        let looking = async {
+            match is_written.await {
+                Ok(()) => look.confirm().await,
+                // A write was refused, which is what there is to say.
+                Err(_) => Ok(()),
+            }
+        };
+        let (verified, looked) = tokio::join!(temporary.verify(size, stage, written), looking);
         progress.acknowledged = temporary.acknowledged();
         let verified = verified?;
         *stage = Stage::LastLook;

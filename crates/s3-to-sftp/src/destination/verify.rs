@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sftp::{Attributes, OpenFlags, StatusCode};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::{Temporary, answered, write_failed};
@@ -35,10 +36,14 @@ impl Temporary<'_> {
     /// Makes the file durable, closes it, and compares its length. Nothing is judged before all
     /// answers are in, those to the last writes among them, and a refused WRITE, FSYNC or CLOSE fails the delivery
     /// whatever STAT says: servers report late write errors there. `stage` tells what failed.
+    ///
+    /// `written` is told when the last write is acknowledged, which is early enough to look at the source beside the
+    /// rest of the flight; it is dropped when one was refused.
     pub(crate) async fn verify(
         &mut self,
         expected: u64,
         stage: &mut Stage,
+        written: oneshot::Sender<()>,
     ) -> Result<Verified, Cause> {
         let session = self.session;
         let name = self.name();
@@ -61,8 +66,14 @@ impl Temporary<'_> {
             session.open(directory, OpenFlags::READ, Attributes::default())
         });
 
-        let written = upload.drain().await;
+        let drained = upload.drain().await;
         self.acknowledged = upload.acknowledged();
+        if drained.is_ok() {
+            // Whoever does not wait for it needs no look.
+            _ = written.send(());
+        } else {
+            drop(written);
+        }
         let mode = match mode {
             Some(reply) => reply.await,
             None => Ok(()),
@@ -78,7 +89,7 @@ impl Temporary<'_> {
             // Only OpenSSH and its like open a directory for this; ProFTPD and AsyncSSH refuse.
             self.directory = reply.await.ok();
         }
-        if let Err(error) = written {
+        if let Err(error) = drained {
             *stage = Stage::Transfer;
             return Err(write_failed(name, error));
         }

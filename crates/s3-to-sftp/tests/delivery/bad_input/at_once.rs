@@ -129,17 +129,19 @@ async fn two_records_of_one_object_go_one_after_the_other() {
     assert_eq!(written.count(), 1, "{opened:?}");
 }
 
-/// S3 answers for the first one only when it is asked for the second: the second one is the one that stays.
+/// S3 takes its time for the first one: the second one is the one that stays all the same.
 #[tokio::test]
 async fn two_objects_with_one_path_arrive_in_the_order_of_the_event() {
     for template in ["{name}", "{current_date}-{name}"] {
         let (world, _server) = world().await;
         world.put("a/f", "first");
         world.put("b/f", "second");
-        let release = hold(&world, "GetObject", "a/f");
-        at(&world, "GetObject", "b/f", move || {
-            _ = release.send(());
-        });
+        world.s3.hook(
+            |request| match (request.operation.as_str(), request.key.as_str()) {
+                ("GetObject", "a/f") => s3::Action::Delay(Duration::from_millis(500)),
+                _ => s3::Action::Pass,
+            },
+        );
         let deliverer = world.deliverer(&[("SSH_FILENAME", template)]);
         let outcomes = deliver_all(&world, &deliverer, &["a/f", "b/f"]).await;
         assert_all_delivered(&outcomes);
@@ -208,6 +210,25 @@ async fn a_refused_file_costs_no_other() {
     world.assert_only(&["one", "two"]);
     assert_eq!(server.connections(), 1);
     assert_eq!(server.open_handles(), [""; 0]);
+}
+
+/// All wait for the one connection, and for its failure.
+#[tokio::test]
+async fn a_refused_login_is_offered_once_for_all_records_at_once() {
+    let (world, server) = world().await;
+    let keys = ["one", "two", "three", "four"];
+    for key in keys {
+        world.put(key, "content");
+    }
+    let deliverer = world.deliverer(&[("SSH_PASSWORD", "wrong")]);
+    for outcome in deliver_all(&world, &deliverer, &keys).await {
+        let Outcome::Failed(error) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(error.name(), "LoginRefused");
+    }
+    assert_eq!(server.credentials_sent(), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 /// The link breaks while one file is renamed and another is in its middle: one further connection serves both.

@@ -124,6 +124,7 @@ async fn after_the_deadline_nothing_is_kept() {
     all_are_closed(&server).await;
 }
 
+/// Another one on the same connection ends well, and nothing is outstanding: but a handle is left open.
 #[tokio::test]
 async fn a_delivery_that_is_dropped_keeps_nothing() {
     let (world, server) = world().await;
@@ -144,7 +145,10 @@ async fn a_delivery_that_is_dropped_keeps_nothing() {
         outcome = invocation.deliver(job(World::BUCKET, "f"), "owner") => panic!("{outcome:?}"),
         _ = is_reached => {}
     }
+    world.put("g", "content");
+    assert_delivered(&invocation.deliver(job(World::BUCKET, "g"), "owner").await);
     invocation.finish().await;
+    assert_eq!(server.connections(), 1);
     all_are_closed(&server).await;
 }
 
