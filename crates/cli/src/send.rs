@@ -11,6 +11,7 @@ use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::settings::{AfterDelivery, Settings};
+use s3_to_sftp::side_by_side::side_by_side;
 use s3_to_sftp::source::{Disposal, S3};
 use serde_json::json;
 use tokio::time::Instant;
@@ -53,16 +54,18 @@ const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
     let mut settings = settings;
+    // There is no next invocation.
+    settings.keep_connection = false;
     if !arguments.delete {
         settings.after_delivery = AfterDelivery::Keep;
     }
     let deliverer = Deliverer::new(settings, S3::new(&aws));
-    let mut invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
+    let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
     // Nobody else has this owner, so nobody else's temporary is touched.
     let owner = format!("{:032x}", rand::random::<u128>());
 
     let mut status = ExitCode::SUCCESS;
-    for Object(name) in arguments.objects {
+    let deliveries = arguments.objects.into_iter().map(|Object(name)| {
         let job = Job {
             name,
             etag: None,
@@ -70,14 +73,17 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
             size: None,
             sequencer: None,
         };
-        let outcome = invocation.deliver(Item::Job(job), owner.as_str()).await;
+        invocation.deliver(Item::Job(job), owner.as_str())
+    });
+    side_by_side(deliverer.width(), deliveries, |outcome| {
         if !is_delivered(&outcome) {
             status = ExitCode::FAILURE;
         }
         if print(&outcome, arguments.json).is_err() {
             // Whoever read the results has left: what was asked for is done all the same.
         }
-    }
+    })
+    .await;
     invocation.finish().await;
     status
 }

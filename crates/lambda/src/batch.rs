@@ -6,6 +6,7 @@ use s3_to_sftp::hand_over::RelayError;
 use s3_to_sftp::invocation::Invocation;
 use s3_to_sftp::owner::Owner;
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::side_by_side::side_by_side;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tokio::time::{Instant, timeout_at};
@@ -30,10 +31,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Delivers message by message.
+    /// Delivers some messages at once; those of a FIFO queue one after the other.
     pub(crate) async fn deliver(
         function: &Function,
-        invocation: &mut Invocation<'_, Next<'_>>,
+        invocation: &Invocation<'_, Next<'_>>,
         messages: Vec<Message>,
         request_id: &str,
         end: Instant,
@@ -44,15 +45,24 @@ impl Batch {
             nameless: Vec::new(),
             hidden: Vec::new(),
         };
-        for message in messages {
-            let errors = deliver_message(invocation, &message, request_id).await;
-            if errors.is_empty()
-                || is_hopeless(&errors) && give_up(function, &message, &errors, end).await
-            {
-                continue;
+        let is_fifo = messages.iter().any(is_of_fifo);
+        let width = if is_fifo {
+            1
+        } else {
+            function.deliverer.width()
+        };
+        let deliveries = messages.into_iter().map(|message| async move {
+            let errors = deliver_message(invocation, &message, request_id, width).await;
+            let is_done = errors.is_empty()
+                || is_hopeless(&errors) && give_up(function, &message, &errors, end).await;
+            (!is_done).then_some((message, errors))
+        });
+        side_by_side(width, deliveries, |failed| {
+            if let Some((message, errors)) = failed {
+                batch.fail(message, errors);
             }
-            batch.fail(message, errors);
-        }
+        })
+        .await;
         batch
     }
 
@@ -121,10 +131,17 @@ fn owner(message: &Message, request_id: &str) -> Owner {
     }
 }
 
+/// A FIFO queue's messages come in the order in which its users want them to arrive.
+fn is_of_fifo(message: &Message) -> bool {
+    let queue = message.queue.as_deref();
+    queue.is_some_and(|queue| queue.ends_with(".fifo"))
+}
+
 async fn deliver_message(
-    invocation: &mut Invocation<'_, Next<'_>>,
+    invocation: &Invocation<'_, Next<'_>>,
     message: &Message,
     request_id: &str,
+    width: usize,
 ) -> Vec<Error> {
     let owner = owner(message, request_id);
     let items = match &message.content {
@@ -132,11 +149,15 @@ async fn deliver_message(
         Err(error) => vec![Item::Refused(error.clone())],
     };
     let mut errors = Vec::new();
-    for item in items {
-        if let Outcome::Failed(error) = invocation.deliver(item, owner.clone()).await {
+    let deliveries = items
+        .into_iter()
+        .map(|item| invocation.deliver(item, owner.clone()));
+    side_by_side(width, deliveries, |outcome| {
+        if let Outcome::Failed(error) = outcome {
             errors.push(error);
         }
-    }
+    })
+    .await;
     errors
 }
 

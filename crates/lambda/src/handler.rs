@@ -7,6 +7,7 @@ use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::{self, Event, EventError, Item};
 use s3_to_sftp::invocation::Invocation;
 use s3_to_sftp::receipt::{Outcome, Receipt};
+use s3_to_sftp::side_by_side::side_by_side;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -42,10 +43,10 @@ pub(crate) async fn handle(
         }
         Ok(Event::Queue(messages)) => {
             let next = Next::after_batch(&function.aws, &function.queues, &messages);
-            let mut invocation = invocation.handing_over_to(next);
+            let invocation = invocation.handing_over_to(next);
             let batch = Batch::deliver(
                 function,
-                &mut invocation,
+                &invocation,
                 messages,
                 &context.request_id,
                 times.end,
@@ -57,8 +58,8 @@ pub(crate) async fn handle(
         }
         Ok(Event::Notification(items)) => {
             let next = Next::after_direct(&function.aws, &context.invoked_function_arn);
-            let mut invocation = invocation.handing_over_to(next);
-            let direct = Direct::deliver(&mut invocation, items, &context.request_id).await;
+            let invocation = invocation.handing_over_to(next);
+            let direct = Direct::deliver(function, &invocation, items, &context.request_id).await;
             invocation.finish().await;
             let give_up = direct.is_hopeless()
                 && give_up(function, &payload, &context, &direct.errors, times).await;
@@ -84,20 +85,24 @@ struct Direct {
 
 impl Direct {
     async fn deliver(
-        invocation: &mut Invocation<'_, Next<'_>>,
+        function: &Function,
+        invocation: &Invocation<'_, Next<'_>>,
         items: Vec<Item>,
         request_id: &str,
     ) -> Self {
         let mut direct = Self::default();
-        for item in items {
-            match invocation.deliver(item, request_id).await {
-                Outcome::Delivered(receipt, _) => direct.receipts.push(*receipt),
-                Outcome::Gone(_) => direct.gone += 1,
-                Outcome::Continued(..) => direct.continued += 1,
-                Outcome::Skipped(..) => direct.skipped += 1,
-                Outcome::Failed(error) => direct.errors.push(error),
-            }
-        }
+        let deliveries = items
+            .into_iter()
+            .map(|item| invocation.deliver(item, request_id));
+        let width = function.deliverer.width();
+        side_by_side(width, deliveries, |outcome| match outcome {
+            Outcome::Delivered(receipt, _) => direct.receipts.push(*receipt),
+            Outcome::Gone(_) => direct.gone += 1,
+            Outcome::Continued(..) => direct.continued += 1,
+            Outcome::Skipped(..) => direct.skipped += 1,
+            Outcome::Failed(error) => direct.errors.push(error),
+        })
+        .await;
         direct
     }
 
@@ -174,7 +179,7 @@ fn within_limit(receipts: &[Receipt]) -> Vec<Value> {
 struct Times {
     /// The last file is published.
     publish_by: Instant,
-    /// Temporaries are removed, sources deleted, the connection is closed.
+    /// Temporaries are removed, sources deleted, the connection is closed or at rest.
     end: Instant,
     /// The queue knows when failed messages are to come again.
     answer_by: Instant,

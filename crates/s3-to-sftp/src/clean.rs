@@ -17,6 +17,7 @@ pub use finding::{Fate, Finding, Kept, Leftover};
 
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Stage};
+use crate::kept;
 use crate::link::Link;
 use crate::remote_path::{TemporaryName, TemporaryTemplate, may_hold_deliveries};
 use crate::settings::Settings;
@@ -60,12 +61,13 @@ pub async fn clean(
     options: &Options,
     tell: impl FnMut(Finding),
 ) -> Result<Looked, Error> {
-    let mut link = Link::default();
+    let (breaker, kept) = (Breaker::default(), kept::Kept::default());
+    let link = Link::new(settings, s3, &breaker, &kept);
     let looked = async {
-        link.connect(settings, s3, &Breaker::default()).await?;
+        let connection = link.connect().await?;
         let at_clean = |cause| (Stage::Clean, cause);
         let look = Look {
-            sftp: link.connection().map_err(at_clean)?.sftp(),
+            sftp: connection.sftp(),
             dir: settings.dir.as_deref(),
             template: &settings.temporary_name,
             options,
@@ -75,7 +77,8 @@ pub async fn clean(
         look.run().await.map_err(at_clean)
     }
     .await;
-    link.close().await;
+    link.spoil();
+    link.finish().await;
     looked.map_err(|(stage, cause)| Error {
         stage,
         object: None,

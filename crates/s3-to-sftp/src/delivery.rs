@@ -19,12 +19,12 @@ mod owned;
 mod prefix;
 mod upload;
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::breaker::Breaker;
-use crate::destination::remove_unopened;
+use crate::destination::{Directories, remove_unopened};
 use crate::error::{Cause, Error, Stage, VerdictKind};
 use crate::event::Skip;
 use crate::hand_over::{Begun, HandOver, Relay};
@@ -33,9 +33,12 @@ use crate::object::{ObjectName, ObjectVersion};
 use crate::owner::Owner;
 use crate::receipt::{Outcome, Receipt, seconds};
 use crate::remote_path::{RemotePath, TemporaryPath, tag};
+use crate::room::Room;
 use crate::rules::{Rule, Rules};
 use crate::settings::{AfterDelivery, Settings};
 use crate::source::{Digest, Disposal, Found, S3, SourceError};
+use crate::ssh::Connection;
+use crate::turns::Turn;
 
 /// How often an object may change under a delivery before it is left to a later attempt.
 const ROUNDS: u32 = 3;
@@ -45,12 +48,19 @@ const ROUNDS: u32 = 3;
 pub(crate) struct Delivery<'a, R> {
     pub(crate) settings: &'a Settings,
     pub(crate) s3: &'a S3,
-    pub(crate) breaker: &'a Breaker,
+    pub(crate) link: &'a Link<'a>,
+    pub(crate) turn: Turn<'a>,
+    pub(crate) room: &'a Room,
+    pub(crate) directories: &'a Directories,
     pub(crate) rules: Rules,
     /// Who delivers: retries of one delivery have the same owner, twins have not.
     pub(crate) owner: &'a Owner,
     /// Who takes what does not fit into this invocation.
     pub(crate) relay: &'a R,
+    /// Whether it has to be begun whatever the time, and until when it is begun otherwise, where there is a next
+    /// invocation.
+    pub(crate) is_first: bool,
+    pub(crate) begin_by: Instant,
     /// From when on a transfer is handed over.
     pub(crate) stop: Instant,
     /// When it has to be published, or is given up.
@@ -120,15 +130,16 @@ impl From<SourceError> for Stop {
 
 impl<R: Relay> Delivery<'_, R> {
     /// Delivers what is under the work's name now.
-    pub(crate) async fn run(&self, work: Work, link: &mut Link) -> Outcome {
+    pub(crate) async fn run(&self, work: Work) -> Outcome {
         let name = work.name.clone();
         let mut stage = Stage::OpenSource;
-        match self.rounds(work, link, &mut stage).await {
+        match self.rounds(work, &mut stage).await {
             Ok(outcome) => outcome,
             Err(cause) => {
-                // What is outstanding on the connection, or broken, must not outlive this.
+                // What is outstanding on the connection must not outlive the invocation. It is not cut here: other
+                // deliveries may be at work on it, or clean up.
                 if matches!(cause, Cause::Deadline) || cause.is_broken_connection() {
-                    link.cut().await;
+                    self.link.spoil();
                 }
                 Outcome::Failed(Error {
                     stage,
@@ -153,44 +164,39 @@ impl<R: Relay> Delivery<'_, R> {
         }
     }
 
-    async fn rounds(
-        &self,
-        work: Work,
-        link: &mut Link,
-        stage: &mut Stage,
-    ) -> Result<Outcome, Cause> {
-        let Work { name, hop, begun } = work;
+    async fn rounds(&self, work: Work, stage: &mut Stage) -> Result<Outcome, Cause> {
+        let name = work.name.clone();
         if let Some(own) = self.settings.names(&name) {
             return Err(Cause::OwnObject(own));
         }
-        let handed_over = begun;
+        if self.wait(self.turn.of_object(), true).await?.is_none() {
+            return Ok(self.hand_back(work).await);
+        }
+        let hop = work.hop;
+        let handed_over = work.begun.clone();
         let mut begun = handed_over.as_ref();
         let mut mismatch = false;
         let mut is_old_file_removed = false;
         let mut last = Cause::KeepsChanging(ROUNDS);
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let started = Instant::now();
             *stage = Stage::OpenSource;
             // Side by side: neither needs the other's answer.
-            let opened = async {
-                tokio::join!(
-                    self.open_source(&name, begun),
-                    link.connect(self.settings, self.s3, self.breaker)
-                )
-            };
+            let opened =
+                async { tokio::join!(self.open_source(&name, begun), self.link.connect()) };
             let (found, connected) = timeout_at(self.deadline, opened)
                 .await
                 .map_err(|_| Cause::Deadline)?;
             let (version, mut body) = match found? {
                 Found::Object(version, body) => (version, body),
                 Found::Nothing => {
-                    if connected.is_ok() {
-                        self.forget(&name, begun, link).await;
+                    if let Ok(connection) = connected {
+                        self.forget(&name, begun, &connection).await;
                     }
                     return Ok(Outcome::Gone(name));
                 }
             };
-            connected.map_err(|(at, cause)| {
+            let connection = connected.map_err(|(at, cause)| {
                 *stage = at;
                 cause
             })?;
@@ -203,20 +209,42 @@ impl<R: Relay> Delivery<'_, R> {
                 .filter(|begun| body.offset() == begun.from.offset());
             if begun.is_some() && from.is_none() {
                 tracing::warn!(object = %name, "what was handed over is of another version, or not to be read: begun anew");
-                self.forget(&name, begun, link).await;
+                self.forget(&name, begun, &connection).await;
             }
             if let AfterDelivery::Move(archive) = &self.settings.after_delivery {
                 self.s3.archivable(&version, archive)?;
             }
+            *stage = Stage::RemotePath;
+            let path = self.resolve(&version)?;
+            // Nothing is held here that another delivery may wait for, but its turn.
+            let waiting = async {
+                self.turn.of_path(path.full()).await;
+                let limits = async { connection.sftp().limits().await.open_handles };
+                self.room.share(version.size, limits).await
+            };
+            let Some(share) = self.wait(waiting, round == 0).await? else {
+                return Ok(self.hand_back(work).await);
+            };
+            *stage = Stage::Connect;
+            // It may have broken meanwhile, which is nothing that this delivery has to fail for.
+            let connection = timeout_at(self.deadline, self.link.connect())
+                .await
+                .map_err(|_| Cause::Deadline)?
+                .map_err(|(at, cause)| {
+                    *stage = at;
+                    cause
+                })?;
             let attempt = attempt::Attempt {
                 delivery: self,
                 version: &version,
+                path: &path,
+                window: share.bytes,
                 hop,
                 begun: from,
                 handed_over: of_this,
                 is_old_file_removed,
             };
-            match attempt.run(&mut body, link, stage).await {
+            match attempt.run(&mut body, connection, stage).await {
                 Ok(receipt) => {
                     let receipt = Receipt {
                         seconds: seconds(started.elapsed()),
@@ -250,6 +278,19 @@ impl<R: Relay> Delivery<'_, R> {
             begun = None;
         }
         Err(last)
+    }
+
+    /// Waits for what other deliveries hold. None: its turn does not come in this invocation, and there is a next one.
+    async fn wait<T>(
+        &self,
+        waiting: impl Future<Output = T>,
+        may_hand_back: bool,
+    ) -> Result<Option<T>, Cause> {
+        if may_hand_back && !self.is_first && self.relay.is_there() {
+            return Ok(timeout_at(self.begin_by, waiting).await.ok());
+        }
+        let waited = timeout_at(self.deadline, waiting).await;
+        waited.map(Some).map_err(|_| Cause::Deadline)
     }
 
     /// The object where an earlier invocation stopped, or from its beginning.
@@ -297,9 +338,9 @@ impl<R: Relay> Delivery<'_, R> {
     }
 
     /// Removes the temporaries of a version that nobody wants any more.
-    async fn forget(&self, name: &ObjectName, begun: Option<&Begun>, link: &Link) {
+    async fn forget(&self, name: &ObjectName, begun: Option<&Begun>, connection: &Connection) {
         let version = begun.and_then(|begun| Some((begun, begun.version(name)?)));
-        let (Some((begun, version)), Ok(connection)) = (version, link.connection()) else {
+        let Some((begun, version)) = version else {
             return;
         };
         let predecessors = self.owner.predecessors().map(|owner| owner.to_string());

@@ -8,6 +8,7 @@
 //! | module | step |
 //! |---|---|
 //! | `channels` | how many channels write to a file |
+//! | `directories` | those that keys ask for, made once for all files |
 //! | `open` | the temporary: made, gone on with, or taken over from an earlier attempt |
 //! | `verify` | one flight behind the last write, and what it tells |
 //! | `readback` | the file is read once more, where that is asked for |
@@ -17,6 +18,7 @@
 
 mod channels;
 mod direct;
+mod directories;
 mod open;
 mod publish;
 mod readback;
@@ -38,6 +40,7 @@ use crate::transfer;
 
 use channels::Further;
 pub(crate) use direct::Direct;
+pub(crate) use directories::Directories;
 pub(crate) use open::Opened;
 pub(crate) use publish::{Done, LastLook, put_back, refuse_if_taken, remove_old_file};
 pub(crate) use readback::{Compared, file_digest, read_back};
@@ -60,8 +63,10 @@ pub(crate) struct Place<'a> {
     pub(crate) left_aside: &'a [String],
     /// `SSH_FILE_MODE`.
     pub(crate) mode: Option<u32>,
-    /// Bytes that may be written and not yet acknowledged.
+    /// Bytes that may be written and not yet acknowledged: this file's share of the memory.
     pub(crate) window: usize,
+    /// What has been made of the directories that keys ask for.
+    pub(crate) directories: &'a Directories,
     /// How long these may take to be acknowledged; none where nobody has to stop in time.
     pub(crate) drain_time: Option<Duration>,
     pub(crate) rules: Rules,
@@ -86,6 +91,8 @@ pub(crate) struct Temporary<'a> {
     upload: Option<Upload<'a>>,
     /// Where further channels come from, and how many bytes they are for; none where one channel is enough.
     further: Option<Further<'a>>,
+    /// What was acknowledged when the handle was closed.
+    acknowledged: u64,
     /// The final name's directory, to make the rename durable; where the server opens one.
     directory: Option<Handle>,
     /// Whether the old file may have been moved aside, and no other has its name yet.
@@ -102,6 +109,7 @@ impl<'a> Temporary<'a> {
     ) -> Self {
         let mut upload = Upload::resume(session, opened.handle, offset, opened.length)
             .await
+            // More than that does not make one channel faster.
             .with_window(place.window);
         if !place.rules.hold(Rule::MistrustLargeWrites) {
             upload = upload.believing_the_first_write();
@@ -117,6 +125,7 @@ impl<'a> Temporary<'a> {
             place,
             upload: Some(upload),
             further: None,
+            acknowledged: offset,
             directory: None,
             is_old_file_aside: false,
         }
@@ -146,16 +155,27 @@ impl<'a> Temporary<'a> {
             place,
             upload: None,
             further: None,
+            acknowledged: 0,
             directory: None,
             // Where the link broke between two renames it is; where it did not, moving back does nothing.
             is_old_file_aside: true,
         }
     }
 
-    /// Bytes from the beginning of the file that the server has acknowledged without a gap; none once it is
-    /// closed.
-    pub(crate) fn acknowledged(&self) -> Option<u64> {
-        self.upload.as_ref().map(Upload::acknowledged)
+    /// Bytes from the beginning of the file that the server has acknowledged without a gap.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        let upload = self.upload.as_ref();
+        upload.map_or(self.acknowledged, Upload::acknowledged)
+    }
+
+    /// Waits until everything is acknowledged: whoever hands over has to know where.
+    pub(crate) async fn drain(&mut self) -> Result<(), Cause> {
+        let name = self.name();
+        match &mut self.upload {
+            Some(upload) => upload.drain().await,
+            None => Ok(()),
+        }
+        .map_err(|error| write_failed(name, error))
     }
 
     fn name(&self) -> &'a str {
@@ -233,12 +253,15 @@ impl transfer::Destination for Temporary<'_> {
         written.map_err(|error| self.failed(error))
     }
 
-    async fn drain(&mut self) -> Result<(), Cause> {
-        let drained = match &mut self.upload {
-            Some(upload) => upload.drain().await,
+    /// Sends the last write and waits for none: over one channel a server carries out in order what follows, and the
+    /// verification asks for the answers. That spares a small file a round trip. Several channels are no order.
+    async fn finish_writing(&mut self) -> Result<(), Cause> {
+        let sent = match &mut self.upload {
+            Some(upload) if upload.is_wide() => upload.drain().await,
+            Some(upload) => upload.send_rest().await,
             None => Ok(()),
         };
-        drained.map_err(|error| self.failed(error))
+        sent.map_err(|error| self.failed(error))
     }
 }
 

@@ -1,20 +1,28 @@
-//! One invocation: the records of an event, one after the other, over one connection.
+//! One invocation: the records of an event, some of them at once, over one connection.
 
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
 use crate::delivery::{Delivery, Work};
+use crate::destination::Directories;
 use crate::error::{Cause, Error, Stage};
 use crate::event::Item;
 use crate::hand_over::{Nobody, Relay};
+use crate::kept::Kept;
 use crate::link::Link;
+use crate::object::ObjectName;
 use crate::owner::Owner;
 use crate::receipt::Outcome;
+use crate::remote_path::RemotePath;
+use crate::room::Room;
 use crate::rules::Rules;
-use crate::settings::Settings;
+use crate::settings::{Settings, UploadMode};
 use crate::source::S3;
+use crate::turns::{Turn, Turns};
 
 /// What lives as long as the process.
 #[derive(Debug)]
@@ -22,20 +30,28 @@ pub struct Deliverer {
     settings: Settings,
     s3: S3,
     breaker: Breaker,
+    kept: Kept,
     rules: Rules,
 }
 
 /// What lives as long as an invocation. [`Self::finish`] ends it; dropping it cuts the connection.
+///
+/// [`Self::deliver`] may be called for several records before the first one is done: they share the connection and
+/// the memory, and those that meet at one name go one after the other, in the order of the calls. All of them have to
+/// be polled, or one that waits for another waits for ever.
 #[derive(Debug)]
 pub struct Invocation<'a, R = Nobody> {
     deliverer: &'a Deliverer,
     relay: R,
-    has_begun: bool,
+    has_begun: AtomicBool,
     begin_by: Instant,
     stop: Instant,
     deadline: Instant,
     end: Instant,
-    link: Link,
+    link: Link<'a>,
+    turns: Turns,
+    room: Room,
+    directories: Directories,
 }
 
 /// How long removing a temporary or deleting a source may take beyond the deadline, where nobody
@@ -53,6 +69,7 @@ impl Deliverer {
             settings,
             s3,
             breaker: Breaker::default(),
+            kept: Kept::default(),
             rules: Rules::default(),
         }
     }
@@ -72,17 +89,29 @@ impl Deliverer {
         &self.settings
     }
 
+    /// How many records are worth beginning at once: `SSH_MAX_FILES`. A direct upload that fails cuts the connection,
+    /// and nobody else's file may be on it.
+    pub fn width(&self) -> usize {
+        match self.settings.upload {
+            UploadMode::Temporary => self.settings.max_files,
+            UploadMode::Direct => 1,
+        }
+    }
+
     /// Begins an invocation that publishes nothing after `deadline`.
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
         Invocation {
             deliverer: self,
             relay: Nobody,
-            has_begun: false,
+            has_begun: AtomicBool::new(false),
             begin_by: deadline,
             stop: deadline,
             deadline,
             end: deadline + GRACE,
-            link: Link::default(),
+            link: Link::new(&self.settings, &self.s3, &self.breaker, &self.kept),
+            turns: Turns::default(),
+            room: Room::new(self.width(), self.settings.memory),
+            directories: Directories::default(),
         }
     }
 }
@@ -102,6 +131,9 @@ impl<'a, R: Relay> Invocation<'a, R> {
             deadline,
             end,
             link,
+            turns,
+            room,
+            directories,
             ..
         } = self;
         let now = Instant::now();
@@ -117,6 +149,9 @@ impl<'a, R: Relay> Invocation<'a, R> {
             deadline,
             end,
             link,
+            turns,
+            room,
+            directories,
         }
     }
 
@@ -130,59 +165,93 @@ impl<'a, R: Relay> Invocation<'a, R> {
     /// request's id, which its retries keep; see [`crate::remote_path::tag`].
     ///
     /// Every end is in the log when this returns.
-    pub async fn deliver(&mut self, item: Item, owner: impl Into<Owner>) -> Outcome {
-        let outcome = match item {
-            Item::Job(job) => {
-                let work = Work {
-                    name: job.name,
-                    hop: 0,
-                    begun: None,
-                };
-                self.work(work, &owner.into()).await
-            }
-            Item::Continued(hand_over) => {
-                let work = Work {
-                    name: hand_over.name(),
-                    hop: hand_over.hop,
-                    begun: hand_over.begun,
-                };
-                self.work(work, &owner.into()).await
-            }
-            Item::Skipped { name, why } => Outcome::Skipped(name, why),
-            Item::Refused(error) => Outcome::Failed(Error {
+    pub fn deliver(&self, item: Item, owner: impl Into<Owner>) -> impl Future<Output = Outcome> {
+        let owner = owner.into();
+        // Now, and not when it is polled: this is what the order of the event is known by.
+        let begun = match item {
+            Item::Job(job) => Ok(Work {
+                name: job.name,
+                hop: 0,
+                begun: None,
+            }),
+            Item::Continued(hand_over) => Ok(Work {
+                name: hand_over.name(),
+                hop: hand_over.hop,
+                begun: hand_over.begun,
+            }),
+            Item::Skipped { name, why } => Err(Outcome::Skipped(name, why)),
+            Item::Refused(error) => Err(Outcome::Failed(Error {
                 stage: Stage::Event,
                 object: None,
                 cause: Cause::Event(error),
-            }),
-        };
-        log(&outcome);
-        outcome
+            })),
+        }
+        .map(|work| (self.enter(&work.name), work));
+        async move {
+            let outcome = match begun {
+                Ok((turn, work)) => self.work(turn, work, &owner).await,
+                Err(outcome) => outcome,
+            };
+            log(&outcome);
+            outcome
+        }
     }
 
-    async fn work(&mut self, work: Work, owner: &Owner) -> Outcome {
+    fn enter(&self, name: &ObjectName) -> Turn<'_> {
+        let settings = &self.deliverer.settings;
+        let path = RemotePath::of_name(
+            &settings.filename,
+            settings.strip_prefix.as_deref(),
+            settings.dir.as_deref(),
+            name,
+        );
+        self.turns.enter(name.clone(), path)
+    }
+
+    async fn work(&self, turn: Turn<'_>, work: Work, owner: &Owner) -> Outcome {
+        let mut abandoned = Abandoned(Some(&self.link));
+        // The first one is begun in any case: invocations that only hand on would never end.
+        let is_first = !self.has_begun.swap(true, Ordering::Relaxed);
         let delivery = Delivery {
             settings: &self.deliverer.settings,
             s3: &self.deliverer.s3,
-            breaker: &self.deliverer.breaker,
+            link: &self.link,
+            turn,
+            room: &self.room,
+            directories: &self.directories,
             rules: self.deliverer.rules,
             owner,
             relay: &self.relay,
+            is_first,
+            begin_by: self.begin_by,
             stop: self.stop,
             deadline: self.deadline,
             end: self.end,
         };
-        // The first one is begun in any case: invocations that only hand on would never end.
-        if self.has_begun && self.relay.is_there() && Instant::now() >= self.begin_by {
-            return delivery.hand_back(work).await;
-        }
-        self.has_begun = true;
-        delivery.run(work, &mut self.link).await
+        let outcome = if !is_first && self.relay.is_there() && Instant::now() >= self.begin_by {
+            delivery.hand_back(work).await
+        } else {
+            delivery.run(work).await
+        };
+        abandoned.0 = None;
+        outcome
     }
 
-    /// Ends the connection. Nothing of an invocation goes on after it: a frozen environment would
-    /// send yesterday's bytes when it thaws.
+    /// Ends the invocation. Nothing of it goes on: a frozen environment would send yesterday's bytes when it thaws. The
+    /// connection is kept, by `SSH_KEEP_CONNECTION`, only if no request is outstanding on it.
     pub async fn finish(self) {
-        self.link.close().await;
+        self.link.finish().await;
+    }
+}
+
+/// A delivery that is dropped before its end leaves a handle open, perhaps: its connection is not to be kept.
+struct Abandoned<'a>(Option<&'a Link<'a>>);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if let Some(link) = self.0 {
+            link.spoil();
+        }
     }
 }
 

@@ -16,7 +16,10 @@
 //! | [`remote_path`] | key → remote path, and the temporary's name |
 //! | [`transfer`] | moves bytes between two traits of its own |
 //! | `destination` | temporary, verify, publish |
-//! | `link` | the one connection of an invocation |
+//! | `link` | the one connection of an invocation, shared by its records |
+//! | `kept` | what is known of the server from one invocation to the next |
+//! | `turns`, `room` | which records wait for which; how many files and bytes are on their way at once |
+//! | [`side_by_side`] | futures a few at a time, their results in order |
 //! | `breaker` | how long a server that failed is left alone |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
 //! | [`clean`] | the temporaries that dead deliveries left |
@@ -34,14 +37,18 @@ pub mod error;
 pub mod event;
 pub mod hand_over;
 pub mod invocation;
+mod kept;
 mod link;
 pub mod object;
 pub mod owner;
 pub mod receipt;
 pub mod remote_path;
+mod room;
 pub mod rules;
 pub mod secret;
 pub mod settings;
+pub mod side_by_side;
 pub mod source;
 pub mod ssh;
 pub mod transfer;
+mod turns;

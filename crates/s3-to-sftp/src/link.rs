@@ -1,32 +1,50 @@
-//! The way to the partner for one invocation: one connection, made when it is first needed.
+//! The way to the partner for one invocation: one connection, shared by the records that are on their way.
 
+mod credentials;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{sleep, timeout};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
+use crate::kept::{Idle, Kept};
 use crate::settings::Settings;
 use crate::source::S3;
-use crate::ssh::{Connection, Credentials, PrivateKey, Target};
+use crate::ssh::{ConnectError, Connection, Credentials, Target};
+use credentials::fetch;
 
-/// One connection, shared by the records of an invocation.
-#[derive(Debug, Default)]
-pub(crate) struct Link {
-    state: State,
-    /// Whether an earlier connection's server stored less of large writes than it acknowledged.
-    are_limits_untrue: bool,
-    /// Channels that the server bears beside the first one, as far as an earlier connection has shown.
-    most_further: Option<usize>,
-    /// Fetched once: a secret is asked for only where a connection is made.
-    credentials: Option<Credentials>,
+/// One connection at a time: the one that was kept, or one that is made when it is first needed.
+#[derive(Debug)]
+pub(crate) struct Link<'a> {
+    settings: &'a Settings,
+    s3: &'a S3,
+    breaker: &'a Breaker,
+    kept: &'a Kept,
+    /// Held while a connection is made: whoever else needs one waits, and gets the same answer.
+    state: Mutex<State>,
+    /// Whether a delivery has ended in a way after which the connection is not to be kept.
+    is_spoilt: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-enum State {
+struct State {
+    way: Way,
+    credentials: Option<Offered>,
+}
+
+#[derive(Debug, Default)]
+enum Way {
+    /// Nobody has asked for one yet.
     #[default]
+    Untried,
+    /// It is from an earlier invocation, and may have died since.
+    Unproven(Idle),
     Closed,
-    Open(Box<Connection>),
+    Open(Arc<Connection>),
     /// The destination failed. It is not asked again in this invocation, however long that lasts, and
     /// not in the next ones while the [`Breaker`] is open.
     Failed {
@@ -36,68 +54,145 @@ enum State {
     },
 }
 
+/// Credentials of this invocation.
+#[derive(Debug, Clone)]
+struct Offered {
+    credentials: Credentials,
+    /// Whether an earlier invocation has fetched them: they may have been changed since.
+    are_old: bool,
+}
+
+type Connected = Result<Arc<Connection>, (Stage, Cause)>;
+
 /// Before a connection that was refused is tried again.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-impl Link {
-    /// Connects, unless a connection is there or the destination has failed before.
-    pub(crate) async fn connect(
-        &mut self,
-        settings: &Settings,
-        s3: &S3,
-        breaker: &Breaker,
-    ) -> Result<(), (Stage, Cause)> {
-        match &self.state {
-            State::Open(connection) if !connection.is_closed() => return Ok(()),
-            State::Failed {
+/// How long a connection that was kept may take to answer. A firewall that has forgotten it answers nothing, and
+/// most of an invocation's time has to be left then.
+const PROBE: Duration = Duration::from_secs(2);
+
+impl<'a> Link<'a> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        s3: &'a S3,
+        breaker: &'a Breaker,
+        kept: &'a Kept,
+    ) -> Self {
+        Self {
+            settings,
+            s3,
+            breaker,
+            kept,
+            state: Mutex::default(),
+            is_spoilt: AtomicBool::new(false),
+        }
+    }
+
+    /// The connection, made unless one is there or the destination has failed before.
+    pub(crate) async fn connect(&self) -> Connected {
+        let mut state = self.state.lock().await;
+        match &state.way {
+            Way::Open(connection) if !connection.is_closed() => return Ok(Arc::clone(connection)),
+            Way::Failed {
                 report,
                 verdict,
                 name,
-            } => {
-                let cause = Cause::Destination(report.clone(), *verdict, name);
-                return Err((Stage::Connect, cause));
+            } => return Err(failed_before(report, *verdict, name)),
+            Way::Untried => {
+                state.way = self.kept.take().map_or(Way::Closed, Way::Unproven);
             }
-            State::Open(_) | State::Closed => {}
+            Way::Open(_) | Way::Unproven(_) | Way::Closed => {}
         }
-        if let Some(failure) = breaker.failure(SystemTime::now()) {
-            let cause = Cause::Destination(failure.report, failure.verdict, failure.name);
-            return Err((Stage::Connect, cause));
+        if let Some(connection) = prove(&state.way).await {
+            state.way = Way::Open(Arc::clone(&connection));
+            return Ok(connection);
         }
-        let opened = self.open(settings, s3).await;
-        self.connected(opened, breaker)
+        self.let_go(&mut state).await;
+        if let Some(failure) = self.breaker.failure(SystemTime::now()) {
+            return Err(failed_before(
+                &failure.report,
+                failure.verdict,
+                failure.name,
+            ));
+        }
+        let opened = self.open(&mut state).await;
+        self.connected(&mut state, opened)
     }
 
-    /// Makes a connection that broke again. A server that is being restarted refuses connections for a moment,
-    /// which is no reason to leave it alone for a minute: it is asked three times.
-    pub(crate) async fn reconnect(
-        &mut self,
-        settings: &Settings,
-        s3: &S3,
-        breaker: &Breaker,
-    ) -> Result<(), (Stage, Cause)> {
-        self.cut().await;
-        let mut opened = self.open(settings, s3).await;
+    /// Makes a connection again that broke, unless another delivery has done so already. A server that is being
+    /// restarted refuses connections for a moment, which is no reason to leave it alone for a minute: it is asked
+    /// three times.
+    pub(crate) async fn reconnect(&self, broken: &Arc<Connection>) -> Connected {
+        let mut state = self.state.lock().await;
+        match &state.way {
+            Way::Open(other) if !Arc::ptr_eq(other, broken) && !other.is_closed() => {
+                return Ok(Arc::clone(other));
+            }
+            Way::Failed {
+                report,
+                verdict,
+                name,
+            } => return Err(failed_before(report, *verdict, name)),
+            _ => {}
+        }
+        self.let_go(&mut state).await;
+        let mut opened = self.open(&mut state).await;
         for pause in PAUSES {
             match &opened {
                 Err((_, cause)) if cause.is_connection_refused() => {}
                 _ => break,
             }
             sleep(pause).await;
-            opened = self.open(settings, s3).await;
+            opened = self.open(&mut state).await;
         }
-        self.connected(opened, breaker)
+        self.connected(&mut state, opened)
+    }
+
+    /// Cuts a connection, if it is the one in use; the next delivery makes another.
+    pub(crate) async fn cut(&self, connection: &Arc<Connection>) {
+        let mut state = self.state.lock().await;
+        if matches!(&state.way, Way::Open(current) if Arc::ptr_eq(current, connection)) {
+            self.let_go(&mut state).await;
+        }
+    }
+
+    /// From now on the connection is not to be kept: a delivery failed by it, or gave up waiting.
+    pub(crate) fn spoil(&self) {
+        self.is_spoilt.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the link. The connection is kept for the next invocation, if that is wanted and nothing is outstanding
+    /// on it; otherwise it ends here.
+    pub(crate) async fn finish(self) {
+        let is_spoilt = self.is_spoilt.into_inner();
+        match self.state.into_inner().way {
+            Way::Open(connection) => {
+                self.kept.learn(&connection);
+                if self.settings.keep_connection && !is_spoilt && connection.is_at_rest() {
+                    let idle = Idle::since(connection, SystemTime::now());
+                    if let Some(other) = self.kept.put(idle) {
+                        other.connection.close().await;
+                    }
+                } else {
+                    connection.close().await;
+                }
+            }
+            Way::Unproven(idle) => idle.connection.close().await,
+            Way::Untried | Way::Closed | Way::Failed { .. } => {}
+        }
     }
 
     fn connected(
-        &mut self,
+        &self,
+        state: &mut State,
         opened: Result<Connection, (Stage, Cause)>,
-        breaker: &Breaker,
-    ) -> Result<(), (Stage, Cause)> {
+    ) -> Connected {
         match opened {
             Ok(connection) => {
-                breaker.connected();
-                self.state = State::Open(Box::new(connection));
-                Ok(())
+                self.breaker.connected();
+                let connection = Arc::new(connection);
+                state.way = Way::Open(Arc::clone(&connection));
+                Ok(connection)
             }
             Err((stage, cause)) => {
                 let error = Error {
@@ -107,9 +202,9 @@ impl Link {
                 };
                 if error.verdict().scope == Scope::Destination {
                     if error.stage == Stage::Connect {
-                        breaker.failed(SystemTime::now(), &error);
+                        self.breaker.failed(SystemTime::now(), &error);
                     }
-                    self.state = State::Failed {
+                    state.way = Way::Failed {
                         report: error.report(),
                         verdict: error.verdict(),
                         name: error.name(),
@@ -120,46 +215,60 @@ impl Link {
         }
     }
 
-    /// The connection that [`Self::connect`] has made.
-    pub(crate) fn connection(&self) -> Result<&Connection, Cause> {
-        match &self.state {
-            State::Open(connection) => Ok(connection),
-            State::Closed | State::Failed { .. } => Err(Cause::sftp(
-                "a request without a connection",
-            )(sftp::Error::Closed)),
-        }
-    }
-
-    /// Cuts the connection; the next delivery makes another.
-    pub(crate) async fn cut(&mut self) {
-        match std::mem::take(&mut self.state) {
-            State::Open(connection) => {
-                self.are_limits_untrue |= connection.sftp().are_limits_untrue();
-                self.most_further = Some(connection.most_further());
+    /// Cuts what is there, and waits for its end.
+    async fn let_go(&self, state: &mut State) {
+        match std::mem::replace(&mut state.way, Way::Closed) {
+            Way::Open(connection) | Way::Unproven(Idle { connection, .. }) => {
+                self.kept.learn(&connection);
                 connection.cut().await;
             }
+            Way::Untried | Way::Closed => {}
             // A destination that has failed stays so.
-            other => self.state = other,
+            failed @ Way::Failed { .. } => state.way = failed,
         }
     }
 
-    /// Ends the link: nothing outlives an invocation.
-    pub(crate) async fn close(self) {
-        if let State::Open(connection) = self.state {
-            connection.close().await;
-        }
-    }
-
-    async fn open(&mut self, settings: &Settings, s3: &S3) -> Result<Connection, (Stage, Cause)> {
-        let credentials = match &self.credentials {
-            Some(credentials) => credentials,
-            None => {
-                let fetched = fetch(settings, s3)
-                    .await
-                    .map_err(|it| (Stage::PrivateKey, it))?;
-                self.credentials.insert(fetched)
-            }
+    async fn open(&self, state: &mut State) -> Result<Connection, (Stage, Cause)> {
+        let offered = match &state.credentials {
+            Some(offered) => offered.clone(),
+            None => match self.kept.credentials() {
+                Some(credentials) => Offered {
+                    credentials,
+                    are_old: true,
+                },
+                None => self.fetch().await?,
+            },
         };
+        state.credentials = Some(offered.clone());
+        let refused = match self.open_with(&offered.credentials).await {
+            Err(error) if offered.are_old && is_refused(&error) => error,
+            opened => return opened,
+        };
+        // They may have been changed since they were fetched. What is the same is not offered again.
+        match self.fetch().await {
+            Ok(fetched) => {
+                let is_same = fetched.credentials == offered.credentials;
+                let fetched = state.credentials.insert(fetched);
+                if is_same {
+                    return Err(refused);
+                }
+                tracing::info!("the server refused the old credentials; there are new ones");
+                self.open_with(&fetched.credentials).await
+            }
+            Err(_) => Err(refused),
+        }
+    }
+
+    async fn fetch(&self) -> Result<Offered, (Stage, Cause)> {
+        let fetched = fetch(self.settings, self.s3).await;
+        Ok(Offered {
+            credentials: fetched.map_err(|cause| (Stage::PrivateKey, cause))?,
+            are_old: false,
+        })
+    }
+
+    async fn open_with(&self, credentials: &Credentials) -> Result<Connection, (Stage, Cause)> {
+        let settings = self.settings;
         let target = Target {
             host: settings.host.clone(),
             port: settings.port,
@@ -168,43 +277,46 @@ impl Link {
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        let connection = Connection::open(&target, credentials)
-            .await
-            .map_err(|source| {
+        match Connection::open(&target, credentials).await {
+            Ok(connection) => {
+                self.kept.taken(credentials);
+                if self.kept.are_limits_untrue() {
+                    connection.sftp().forget_limits().await;
+                }
+                if let Some(most) = self.kept.most_further() {
+                    connection.limit_further(most);
+                }
+                Ok(connection)
+            }
+            Err(source) => {
+                if matches!(source, ConnectError::LoginRefused { .. }) {
+                    self.kept.forget_credentials();
+                }
                 let username = target.username.clone();
                 let source = Box::new(source);
-                (Stage::Connect, Cause::Connect { username, source })
-            })?;
-        if self.are_limits_untrue {
-            connection.sftp().forget_limits().await;
+                Err((Stage::Connect, Cause::Connect { username, source }))
+            }
         }
-        if let Some(most) = self.most_further {
-            connection.limit_further(most);
-        }
-        Ok(connection)
     }
 }
 
-async fn fetch(settings: &Settings, s3: &S3) -> Result<Credentials, Cause> {
-    let private_key = match &settings.private_key {
-        None => None,
-        Some(name) => {
-            let text = timeout(settings.stall_timeout, s3.read_small(name))
-                .await
-                .unwrap_or_else(|elapsed| Err(crate::source::SourceError::Other(elapsed.into())))
-                .map_err(|source| Cause::KeyUnavailable {
-                    name: name.clone(),
-                    source,
-                })?;
-            let key = PrivateKey::parse(&text).map_err(|source| Cause::KeyUnusable {
-                name: name.clone(),
-                source,
-            })?;
-            Some(key)
-        }
+/// A connection of an earlier invocation that still answers.
+async fn prove(way: &Way) -> Option<Arc<Connection>> {
+    let Way::Unproven(idle) = way else {
+        return None;
     };
-    Ok(Credentials {
-        private_key,
-        password: settings.password.clone(),
-    })
+    let lives = idle.may_live(SystemTime::now()) && idle.connection.answers_within(PROBE).await;
+    if !lives {
+        tracing::info!("the connection that was kept has ended; another one is made");
+    }
+    lives.then(|| Arc::clone(&idle.connection))
+}
+
+fn failed_before(report: &str, verdict: Verdict, name: &'static str) -> (Stage, Cause) {
+    let cause = Cause::Destination(report.to_owned(), verdict, name);
+    (Stage::Connect, cause)
+}
+
+fn is_refused((_, cause): &(Stage, Cause)) -> bool {
+    matches!(cause, Cause::Connect { source, .. } if matches!(**source, ConnectError::LoginRefused { .. }))
 }

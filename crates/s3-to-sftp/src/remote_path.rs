@@ -14,7 +14,9 @@ pub use tag::{TAG_LENGTH, tag};
 pub use template::{FilenameTemplate, TemplateError};
 pub use temporary::{TemporaryName, TemporaryPath, TemporaryTemplate};
 
-use crate::object::ObjectVersion;
+use time::OffsetDateTime;
+
+use crate::object::{ObjectName, ObjectVersion};
 
 /// The longest name that common file systems take, in bytes (`NAME_MAX`).
 const NAME_MAX: usize = 255;
@@ -61,6 +63,27 @@ impl RemotePath {
         let below = full.len();
         full.push_str(&relative);
         Ok(Self { full, below })
+    }
+
+    /// The whole path of whatever object has this name; none where it depends on the version, or is refused.
+    pub(crate) fn of_name(
+        template: &FilenameTemplate,
+        strip_prefix: Option<&str>,
+        dir: Option<&str>,
+        name: &ObjectName,
+    ) -> Option<String> {
+        if !template.is_of_the_name_alone() {
+            return None;
+        }
+        let any = ObjectVersion {
+            name: name.clone(),
+            etag: String::new(),
+            version_id: None,
+            size: 0,
+            last_modified: OffsetDateTime::UNIX_EPOCH,
+        };
+        let path = Self::resolve(template, strip_prefix, dir, &any).ok()?;
+        Some(path.full)
     }
 
     /// The whole path, `SSH_DIR` included. Relative to the login directory unless it begins with `/`.

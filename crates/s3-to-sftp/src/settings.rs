@@ -62,6 +62,10 @@ pub struct Settings {
     pub verify: Verify,
     /// `SSH_CHANNELS`.
     pub channels: Channels,
+    /// `SSH_MAX_FILES`, 1 to 256.
+    pub max_files: usize,
+    /// `SSH_KEEP_CONNECTION`.
+    pub keep_connection: bool,
     /// `SSH_CONNECT_TIMEOUT`, for each address.
     pub connect_timeout: Duration,
     /// `SSH_STALL_TIMEOUT`.
@@ -99,6 +103,8 @@ impl Settings {
         let file_mode = reader.optional("SSH_FILE_MODE", value::file_mode);
         let verify = reader.value("SSH_VERIFY", choice::verify);
         let channels = reader.value("SSH_CHANNELS", choice::channels);
+        let max_files = reader.value("SSH_MAX_FILES", value::max_files);
+        let keep_connection = reader.value("SSH_KEEP_CONNECTION", choice::yes_or_no);
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
         let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
@@ -144,6 +150,8 @@ impl Settings {
                 file_mode: file_mode?,
                 verify: verify?,
                 channels: channels?,
+                max_files: max_files?,
+                keep_connection: keep_connection?,
                 connect_timeout: connect_timeout?,
                 stall_timeout: stall_timeout?,
                 dead_letter_queue_url: dead_letter_queue_url?,

@@ -23,8 +23,8 @@ pub trait Destination {
     /// Takes the next bytes in order. Waits while too many are on their way.
     fn write(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Waits until all of them have arrived.
-    fn drain(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// These were all. Whether they have arrived may be left to what follows.
+    fn finish_writing(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Which end a transfer failed at.
@@ -54,7 +54,7 @@ pub async fn transfer<S: Source, D: Destination>(
             .map_err(TransferError::Destination)?;
     }
     destination
-        .drain()
+        .finish_writing()
         .await
         .map_err(TransferError::Destination)?;
     Ok(moved)

@@ -149,6 +149,11 @@ impl<'a> Upload<'a> {
         self.lanes.iter().filter(|lane| lane.is_there()).count()
     }
 
+    /// Whether others than the first have joined: what follows on that one is then in no order with their writes.
+    pub fn is_wide(&self) -> bool {
+        self.lanes.len() > 1
+    }
+
     /// Whether the window has held the source back, and further channels can join: what the server makes of a
     /// large write is known.
     pub fn could_be_wider(&self) -> bool {
@@ -237,6 +242,15 @@ impl<'a> Upload<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Sends what is left. What is acknowledged of it, [`Self::drain`] tells.
+    ///
+    /// # Errors
+    ///
+    /// A write that was refused.
+    pub async fn send_rest(&mut self) -> Result<()> {
+        self.send_gathered().await
     }
 
     /// Sends what is left and waits until everything is acknowledged.

@@ -4,7 +4,7 @@
 //! limited by it: what a long line does, and what shows how much a client keeps in flight.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +42,11 @@ struct Line {
     /// Raised with each cut: whoever began under a smaller number ends.
     cuts: watch::Sender<u64>,
     stalled: watch::Sender<bool>,
+    /// Connections up to this number are dead: nothing of them arrives any more.
+    forgotten: watch::Sender<u64>,
+    /// Whether something has gone to a client since a client last sent something.
+    answered: AtomicBool,
+    flights: AtomicU64,
     /// Half of the round trip.
     delay: watch::Sender<Duration>,
     /// Bytes per second from clients to the server; 0 is no limit.
@@ -73,6 +78,9 @@ impl Proxy {
         let line = Arc::new(Line {
             cuts: watch::Sender::new(0),
             stalled: watch::Sender::new(false),
+            forgotten: watch::Sender::new(0),
+            answered: AtomicBool::new(true),
+            flights: AtomicU64::new(0),
             delay: watch::Sender::new(Duration::ZERO),
             rate: AtomicU64::new(0),
             busy_until: Mutex::new(Instant::now()),
@@ -116,6 +124,18 @@ impl Proxy {
         self.line.stalled.send_replace(true);
     }
 
+    /// Nothing arrives any more over the connections that there are, and none of them ends; new ones are taken: a NAT that
+    /// has dropped its flows.
+    pub fn forget(&self) {
+        self.line.forgotten.send_replace(self.connections());
+    }
+
+    /// How many times a client has sent something after it was answered: the round trips so far, where the line is so
+    /// slow that what is sent together arrives together.
+    pub fn flights(&self) -> u64 {
+        self.line.flights.load(Ordering::SeqCst)
+    }
+
     /// Ends a stall: what was sent meanwhile arrives.
     pub fn go_on(&self) {
         self.line.stalled.send_replace(false);
@@ -148,14 +168,17 @@ impl Line {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Returns when nothing is stalled.
-    async fn flowing(&self) {
+    /// Returns when nothing is stalled; never for a connection that is forgotten.
+    async fn flowing(&self, connection: u64) {
         // An error is the proxy's end, and then this task's.
         self.stalled
             .subscribe()
             .wait_for(|stalled| !stalled)
             .await
             .ok();
+        if *self.forgotten.borrow() >= connection {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// As much as goes through the line at once: at a slow rate little, so that it flows and does not come in gushes.
@@ -215,12 +238,12 @@ async fn accept(listener: StdListener, target: SocketAddr, line: Arc<Line>) {
         let Ok((client, _)) = listener.accept().await else {
             continue;
         };
-        line.connections.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(connect(client, target, Arc::clone(&line)));
+        let number = line.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        tokio::spawn(connect(client, number, target, Arc::clone(&line)));
     }
 }
 
-async fn connect(mut client: TcpStream, target: SocketAddr, line: Arc<Line>) {
+async fn connect(mut client: TcpStream, number: u64, target: SocketAddr, line: Arc<Line>) {
     let mut cuts = line.cuts.subscribe();
     // A server that is not there is seen as a connection that ends at once.
     let Ok(mut server) = TcpStream::connect(target).await else {
@@ -231,8 +254,8 @@ async fn connect(mut client: TcpStream, target: SocketAddr, line: Arc<Line>) {
     let cut = {
         let (client_reader, client_writer) = client.split();
         let (server_reader, server_writer) = server.split();
-        let up = carry(client_reader, server_writer, &line, true);
-        let down = carry(server_reader, client_writer, &line, false);
+        let up = carry(client_reader, server_writer, &line, number, true);
+        let down = carry(server_reader, client_writer, &line, number, false);
         tokio::select! {
             _ = cuts.changed() => true,
             ((), ()) = async { tokio::join!(up, down) } => false,
@@ -246,15 +269,22 @@ async fn connect(mut client: TcpStream, target: SocketAddr, line: Arc<Line>) {
 }
 
 /// One direction: what was read waits for its time, and is written.
-async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up: bool) {
+async fn carry(
+    reader: ReadHalf<'_>,
+    mut writer: WriteHalf<'_>,
+    line: &Line,
+    number: u64,
+    up: bool,
+) {
     let (sender, mut queue) = mpsc::unbounded_channel::<(Instant, Bytes)>();
     let give_out = async {
         while let Some((at, bytes)) = queue.recv().await {
             wait_until(at).await;
-            line.flowing().await;
+            line.flowing(number).await;
             let len = if up {
                 line.pass(bytes.len())
             } else {
+                line.answered.store(true, Ordering::SeqCst);
                 bytes.len()
             };
             if writer.write_all(&bytes[..len]).await.is_err() {
@@ -264,7 +294,7 @@ async fn carry(reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, line: &Line, up:
         writer.shutdown().await.ok();
     };
     let take_in = async {
-        take_in(reader, sender, line, up).await;
+        take_in(reader, sender, line, number, up).await;
         std::future::pending().await
     };
     tokio::select! {
@@ -289,6 +319,7 @@ async fn take_in(
     mut reader: ReadHalf<'_>,
     sender: mpsc::UnboundedSender<(Instant, Bytes)>,
     line: &Line,
+    number: u64,
     up: bool,
 ) {
     let mut buffer = BytesMut::new();
@@ -297,9 +328,12 @@ async fn take_in(
             buffer.reserve(ROOM);
         }
         // During a stall the kernel's buffers fill up, and then the sender's writes hang.
-        line.flowing().await;
+        line.flowing(number).await;
         match reader.read_buf(&mut buffer).await {
             Ok(1..) => {
+                if up && line.answered.swap(false, Ordering::SeqCst) {
+                    line.flights.fetch_add(1, Ordering::SeqCst);
+                }
                 while !buffer.is_empty() {
                     let len = if up { line.gulp() } else { CHUNK }.min(buffer.len());
                     if up {

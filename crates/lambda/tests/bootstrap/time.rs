@@ -26,7 +26,7 @@ fn assert_deadline_reached(outcome: &Outcome, object: &str) {
 #[tokio::test]
 async fn nothing_outlives_an_invocation_that_succeeds() {
     let world = World::new().await;
-    let bootstrap = world.start(&[]);
+    let bootstrap = world.start(&[("SSH_KEEP_CONNECTION", "no")]);
     let outcome = world.api.invoke(world.uploaded("a", "1")).await;
     assert_eq!(outcome.response()["delivered"], 1);
     assert_eq!(world.sftp.connections(), 1);
@@ -38,6 +38,20 @@ async fn nothing_outlives_an_invocation_that_succeeds() {
     .await;
     assert_eq!(world.sftp.open_handles(), [""; 0]);
     assert!(bootstrap.peak_memory() > 0, "the process lives on");
+}
+
+/// Two invocations of one environment, one connection; nothing is under way on it in between.
+#[tokio::test]
+async fn a_connection_is_kept_with_nothing_outstanding() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    for key in ["a", "b"] {
+        let outcome = world.api.invoke(world.uploaded(key, "1")).await;
+        assert_eq!(outcome.response()["delivered"], 1);
+        assert_eq!(world.sftp.open_connections(), 1);
+        assert_eq!(world.sftp.open_handles(), [""; 0]);
+    }
+    assert_eq!(world.sftp.connections(), 1);
 }
 
 #[tokio::test]

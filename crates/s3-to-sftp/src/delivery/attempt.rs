@@ -9,9 +9,9 @@ use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
 use crate::error::{Cause, Stage};
 use crate::hand_over::{Begun, ReadbackState, Relay};
-use crate::link::Link;
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
+use crate::remote_path::RemotePath;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
 use crate::ssh::Connection;
@@ -22,6 +22,9 @@ use crate::transfer::Source;
 pub(super) struct Attempt<'a, R> {
     pub(super) delivery: &'a Delivery<'a, R>,
     pub(super) version: &'a ObjectVersion,
+    pub(super) path: &'a RemotePath,
+    /// Bytes that may be written and not acknowledged.
+    pub(super) window: usize,
     /// How many invocations have worked at it.
     pub(super) hop: u32,
     /// What the one before has handed over, if that can be gone on with.
@@ -108,48 +111,53 @@ impl<R: Relay> Attempt<'_, R> {
     pub(super) async fn run(
         &self,
         body: &mut Body,
-        link: &mut Link,
+        mut connection: Arc<Connection>,
         stage: &mut Stage,
     ) -> Result<Receipt, Stop> {
-        *stage = Stage::RemotePath;
         let Self {
-            delivery, version, ..
+            delivery,
+            version,
+            path,
+            ..
         } = self;
         let settings = delivery.settings;
-        let path = delivery.resolve(version)?;
-        let tag = delivery.tag(version, &path, &self.owner());
+        let tag = delivery.tag(version, path, &self.owner());
         let name = path.temporary(&settings.temporary_name, &tag);
         let aside = path.aside(&settings.temporary_name, &tag).full;
-        let left_aside = self.left_aside(&path);
+        let left_aside = self.left_aside(path);
         let place = Place {
             dir: settings.dir.as_deref(),
-            path: &path,
+            path,
             name: &name,
             aside: &aside,
             left_aside: &left_aside,
             mode: settings.file_mode,
-            window: window(settings.memory),
+            window: self.window,
+            directories: delivery.directories,
             drain_time: delivery.drain_time(),
             rules: delivery.rules,
         };
         let result = match settings.upload {
-            UploadMode::Direct => self.direct(&place, body, link, stage).await,
-            UploadMode::Temporary => self.over_connections(&place, body, link, stage).await,
+            UploadMode::Direct => self.direct(&place, body, &connection, stage).await,
+            UploadMode::Temporary => {
+                self.over_connections(&place, body, &mut connection, stage)
+                    .await
+            }
         };
         let finished = match result {
             Err(Stop::Failed(Cause::Conflict(path))) => {
-                self.conflict(path, body, link.connection()?).await?
+                self.conflict(path, body, &connection).await?
             }
             result => result?,
         };
-        Ok(self.receipt(&place, &finished, body, link.connection()?))
+        Ok(self.receipt(&place, &finished, body, &connection))
     }
 
     async fn over_connections(
         &self,
         place: &Place<'_>,
         body: &mut Body,
-        link: &mut Link,
+        connection: &mut Arc<Connection>,
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
@@ -163,8 +171,7 @@ impl<R: Relay> Attempt<'_, R> {
             left: self.left(),
         };
         loop {
-            let connection = link.connection()?;
-            let uploaded = self.upload(connection, place, body, &mut progress, stage);
+            let uploaded = self.upload(&connection, place, body, &mut progress, stage);
             match uploaded.await {
                 Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
                     if !progress.may_go_on() {
@@ -176,16 +183,15 @@ impl<R: Relay> Attempt<'_, R> {
                         "the connection broke; going on over another one"
                     );
                     progress.begin_again();
-                    let connecting =
-                        link.reconnect(delivery.settings, delivery.s3, delivery.breaker);
-                    timeout_at(delivery.deadline, connecting)
+                    let connecting = delivery.link.reconnect(connection);
+                    *connection = timeout_at(delivery.deadline, connecting)
                         .await
                         .map_err(|_| Cause::Deadline)?
                         .map_err(|(at, cause)| {
                             *stage = at;
                             cause
                         })?;
-                    if !link.connection()?.sftp().has_fsync() {
+                    if !connection.sftp().has_fsync() {
                         // Nothing was synced, so a server that was restarted may have lost any of it.
                         progress.proven = None;
                     }
@@ -270,13 +276,4 @@ impl<R: Relay> Attempt<'_, R> {
     pub(super) fn keeps(&self, stop: &Stop) -> bool {
         is_left_for_the_next(stop, self.begun)
     }
-}
-
-/// Bytes that may be written and not acknowledged: a part of the function's memory, since each of them is
-/// kept until then. 32 MiB, ten channels' worth, where nobody says how much there is.
-fn window(memory: Option<u64>) -> usize {
-    const LARGEST: u64 = 32 * 1024 * 1024;
-    const SMALLEST: u64 = 512 * 1024;
-    let window = memory.map_or(LARGEST, |memory| (memory / 10).clamp(SMALLEST, LARGEST));
-    usize::try_from(window).unwrap_or(sftp::upload::WINDOW)
 }

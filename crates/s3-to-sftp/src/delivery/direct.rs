@@ -1,6 +1,8 @@
 //! One version under its final name, for servers that forbid renaming: one connection, one handle, from the
 //! beginning, and nothing that could be taken back.
 
+use std::sync::Arc;
+
 use sftp::Session;
 use tokio::time::timeout_at;
 
@@ -9,10 +11,10 @@ use super::attempt::{Attempt, Finished};
 use crate::destination::{Direct, LastLook as _, Place, file_digest};
 use crate::error::{Cause, Stage};
 use crate::hand_over::Relay;
-use crate::link::Link;
 use crate::receipt::Published;
 use crate::settings::Verify;
 use crate::source::Body;
+use crate::ssh::Connection;
 use crate::transfer::{TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
@@ -20,15 +22,16 @@ impl<R: Relay> Attempt<'_, R> {
         &self,
         place: &Place<'_>,
         body: &mut Body,
-        link: &mut Link,
+        connection: &Arc<Connection>,
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
-        let written = self.write_direct(place, body, link, stage).await;
+        let written = self.write_direct(place, body, connection, stage).await;
         if let Err(stop) = &written
             && !matches!(stop, Stop::Failed(Cause::Conflict(_)))
         {
-            // Its handle would stay open, and what is on its way would still be written.
-            link.cut().await;
+            // Its handle would stay open, and what is on its way would still be written. No other file is on its
+            // way over this connection.
+            self.delivery.link.cut(connection).await;
         }
         written
     }
@@ -37,11 +40,11 @@ impl<R: Relay> Attempt<'_, R> {
         &self,
         place: &Place<'_>,
         body: &mut Body,
-        link: &Link,
+        connection: &Connection,
         stage: &mut Stage,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
-        let session = link.connection()?.sftp();
+        let session = connection.sftp();
         let on_conflict = delivery.settings.on_conflict;
         let writing = async {
             *stage = Stage::OpenFinal;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use sftp::Session;
+use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use super::Stop;
@@ -21,7 +22,7 @@ use crate::rules::Rule;
 use crate::settings::{OnConflict, Verify};
 use crate::source::{Body, LastLook};
 use crate::ssh::Connection;
-use crate::transfer::{Destination, TransferError, transfer};
+use crate::transfer::{TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
     /// Goes as far as this connection lasts.
@@ -146,7 +147,7 @@ impl<R: Relay> Attempt<'_, R> {
         *stage = Stage::Transfer;
         let delivery = self.delivery;
         let moved = timeout_at(delivery.until(), transfer(body, temporary)).await;
-        progress.acknowledged = temporary.acknowledged().unwrap_or(progress.acknowledged);
+        progress.acknowledged = temporary.acknowledged();
         match moved {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(TransferError::Source(error))) => Err(error.into()),
@@ -164,7 +165,7 @@ impl<R: Relay> Attempt<'_, R> {
         let delivery = self.delivery;
         let parking = async {
             temporary.drain().await?;
-            let acknowledged = temporary.acknowledged().unwrap_or(0);
+            let acknowledged = temporary.acknowledged();
             if delivery.rules.hold(Rule::HandOverDurable) {
                 temporary.park().await?;
             }
@@ -220,7 +221,17 @@ impl<R: Relay> Attempt<'_, R> {
             _ = delivery.s3.delete(self.version).await;
         }
         let mut look = self.look();
-        let (verified, looked) = tokio::join!(temporary.verify(self.version.size), look.confirm());
+        let size = self.version.size;
+        let (written, is_written) = oneshot::channel();
+        let looking = async {
+            match is_written.await {
+                Ok(()) => look.confirm().await,
+                // A write was refused, which is what there is to say.
+                Err(_) => Ok(()),
+            }
+        };
+        let (verified, looked) = tokio::join!(temporary.verify(size, stage, written), looking);
+        progress.acknowledged = temporary.acknowledged();
         let verified = verified?;
         *stage = Stage::LastLook;
         looked?;

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
 
-use super::open::{is_missing, make_directories};
+use super::open::is_missing;
 use super::{Place, answered, present, write_failed};
 use crate::error::Cause;
 use crate::receipt::SizeCheck;
@@ -65,11 +65,11 @@ impl<'a> Direct<'a> {
             flags = flags | OpenFlags::TRUNC;
         }
         let open = || session.open(to, flags, place.attributes());
+        let needed = place.directories.needed(place);
         let handle = match open().await {
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
-                // The second OPEN tells whether that has helped.
-                _ = make_directories(session, place).await;
-                open().await
+                // The last OPEN tells whether that has helped.
+                needed.open(session, place, open).await.0
             }
             opened => opened,
         };
@@ -153,7 +153,8 @@ impl transfer::Destination for Direct<'_> {
         written.map_err(|error| write_failed(self.place.path.full(), error))
     }
 
-    async fn drain(&mut self) -> Result<(), Cause> {
+    /// What is longer is cut only when all of it is there.
+    async fn finish_writing(&mut self) -> Result<(), Cause> {
         let drained = self.upload.drain().await;
         drained.map_err(|error| write_failed(self.place.path.full(), error))
     }

@@ -64,6 +64,7 @@ impl Opened {
         let removed = remove_all(session, place, before);
         // An earlier attempt of the same owner may have left one.
         let left = session.stat(name);
+        let needed = place.directories.needed(place);
         let opened = open_new(session, place);
         let missing = match directory {
             Some(reply) => is_missing(&reply.await)?,
@@ -83,14 +84,13 @@ impl Opened {
         let handle = match opened {
             Ok(handle) => handle,
             Err(error) if error.is(StatusCode::NO_SUCH_FILE) => {
-                let mkdir = make_directories(session, place).await;
-                open_new(session, place)
-                    .await
-                    .map_err(|error| match (mkdir, error) {
-                        // The directory is missing still: why it could not be made is the reason.
-                        (Err(refused), error) if error.is(StatusCode::NO_SUCH_FILE) => refused,
-                        (_, error) => open_failed(place, error),
-                    })?
+                let open = || open_new(session, place);
+                let (opened, made) = needed.open(session, place, open).await;
+                opened.map_err(|error| match made {
+                    // The directory is missing still: why it could not be made is the reason.
+                    Err(refused) if error.is(StatusCode::NO_SUCH_FILE) => refused,
+                    _ => open_failed(place, error),
+                })?
             }
             // ProFTPD without AllowOverwrite and Azure refuse a name that exists, even one's own: an
             // earlier attempt of this very delivery may have left it.
@@ -223,26 +223,6 @@ fn told(fstat: &sftp::Result<Attributes>) -> Result<Option<u64>, Cause> {
 
 fn open_failed(place: &Place<'_>, error: sftp::Error) -> Cause {
     Cause::sftp(format!("OPEN of {}", place.name.full))(error)
-}
-
-/// Makes the directories, outermost first. Their statuses are not judged, for servers answer
-/// FAILURE, or worse, for what exists already: the OPEN behind them tells. What is handed back is
-/// the first refusal that is no FAILURE, to explain that OPEN's.
-pub(super) async fn make_directories(session: &Session, place: &Place<'_>) -> Result<(), Cause> {
-    let names: Vec<&str> = place
-        .path
-        .directories()
-        .chain(place.name.directories.iter().map(String::as_str))
-        .collect();
-    let replies: Vec<_> = names.iter().map(|name| session.mkdir(name)).collect();
-    let mut refusal = Ok(());
-    for (name, reply) in names.iter().zip(replies) {
-        let answer = reply.await;
-        if refusal.is_ok() && !matches!(&answer, Err(error) if error.is(StatusCode::FAILURE)) {
-            refusal = answer.map_err(Cause::sftp(format!("MKDIR of {name}")));
-        }
-    }
-    refusal
 }
 
 pub(super) fn is_missing(stat: &sftp::Result<Attributes>) -> Result<bool, Cause> {

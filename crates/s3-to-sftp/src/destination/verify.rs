@@ -1,12 +1,13 @@
-//! What is asked behind the last write, in one flight, and what the answers tell.
+//! What is asked behind the last write, in the flight of it, and what the answers tell.
 
 use std::time::Duration;
 
 use sftp::{Attributes, OpenFlags, StatusCode, Upload};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Temporary, answered};
-use crate::error::Cause;
+use super::{Temporary, answered, write_failed};
+use crate::error::{Cause, Stage};
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
 
@@ -35,14 +36,22 @@ pub(crate) struct Verified {
 
 impl Temporary<'_> {
     /// Makes the file durable, closes it, and compares its length. Nothing is judged before all
-    /// answers are in, and a refused FSYNC or CLOSE fails the delivery whatever STAT says: servers
-    /// report late write errors there.
-    pub(crate) async fn verify(&mut self, expected: u64) -> Result<Verified, Cause> {
+    /// answers are in, those to the last writes among them, and a refused WRITE, FSYNC or CLOSE fails the delivery
+    /// whatever STAT says: servers report late write errors there. `stage` tells what failed.
+    ///
+    /// `written` is told when the last write is acknowledged, which is early enough to look at the source beside the
+    /// rest of the flight; it is dropped when one was refused.
+    pub(crate) async fn verify(
+        &mut self,
+        expected: u64,
+        stage: &mut Stage,
+        written: oneshot::Sender<()>,
+    ) -> Result<Verified, Cause> {
         let session = self.session;
         let name = self.name();
         let channels = self.upload.as_ref().map_or(0, Upload::channels);
         self.narrow().await?;
-        let Some(upload) = self.upload.take() else {
+        let Some(mut upload) = self.upload.take() else {
             return Err(Cause::sftp(format!("CLOSE of {name}"))(sftp::Error::Closed));
         };
         let handle = upload.handle();
@@ -61,6 +70,14 @@ impl Temporary<'_> {
             session.open(directory, OpenFlags::READ, Attributes::default())
         });
 
+        let drained = upload.drain().await;
+        self.acknowledged = upload.acknowledged();
+        if drained.is_ok() {
+            // Whoever does not wait for it needs no look.
+            _ = written.send(());
+        } else {
+            drop(written);
+        }
         let mode = match mode {
             Some(reply) => reply.await,
             None => Ok(()),
@@ -75,6 +92,10 @@ impl Temporary<'_> {
         if let Some(reply) = directory {
             // Only OpenSSH and its like open a directory for this; ProFTPD and AsyncSSH refuse.
             self.directory = reply.await.ok();
+        }
+        if let Err(error) = drained {
+            *stage = Stage::Transfer;
+            return Err(write_failed(name, error));
         }
         if let Err(error) = mode {
             tracing::warn!(name, %error, "the server does not set SSH_FILE_MODE");

@@ -61,6 +61,14 @@ impl FilenameTemplate {
             || (has(Dir) && (has(Name) || (has(Stem) && has(Ext))))
     }
 
+    /// Whether a path follows from bucket and key alone.
+    pub(crate) fn is_of_the_name_alone(&self) -> bool {
+        use Placeholder::{CurrentDate, CurrentTime, Etag, Version};
+        [Etag, Version, CurrentDate, CurrentTime]
+            .iter()
+            .all(|it| !self.0.contains(&Piece::Placeholder(*it)))
+    }
+
     /// The path of an object, of whose key `rest` is what `S3_STRIP_PREFIX` left.
     pub(super) fn expand(&self, rest: &str, object: &ObjectVersion) -> Result<String, PathRefused> {
         let mut path = String::with_capacity(rest.len());

@@ -78,6 +78,14 @@ pub(super) fn verify(value: &str) -> Result<Verify, Unfit> {
     }
 }
 
+pub(super) fn yes_or_no(value: &str) -> Result<bool, Unfit> {
+    match word(value).as_str() {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => unfit("is no such choice; give yes or no"),
+    }
+}
+
 fn word(value: &str) -> String {
     value.trim().to_ascii_lowercase()
 }

@@ -172,6 +172,23 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SSH_MAX_FILES",
+        fallback: Fallback::Value("16"),
+        meaning: "files of one event that are on their way at once, over one connection: 1 to 256. Fewer where the server \
+                  allows fewer open handles; one after the other from a FIFO queue, and with `SSH_UPLOAD=direct`",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_KEEP_CONNECTION",
+        fallback: Fallback::Value("yes"),
+        meaning: "`yes`: a connection is used again by the next invocation of the same environment, which asks first whether \
+                  it still lives; `no`: it is closed at the end of each. A frozen environment holds its connection: `no` where \
+                  the partner allows few",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "SSH_CONNECT_TIMEOUT",
         fallback: Fallback::Value("10s"),
         meaning: "longest wait for a TCP connection, per address: `10`, `10s` or `2m`",

@@ -225,6 +225,15 @@ pub(super) fn duration(value: &str) -> Result<Duration, Unfit> {
     }
 }
 
+/// Files at once. A server gives a connection a hundred handles or more; what is beyond that only waits here.
+pub(super) fn max_files(value: &str) -> Result<usize, Unfit> {
+    const MOST: usize = 256;
+    match value.trim().parse() {
+        Ok(files) if (1..=MOST).contains(&files) => Ok(files),
+        _ => unfit("is no number of files; give 1, for one after the other, to 256"),
+    }
+}
+
 /// Octal permissions, in any of the three ways they are written: `640`, `0640`, `0o640`.
 pub(super) fn file_mode(value: &str) -> Result<u32, Unfit> {
     const HIGHEST: u32 = 0o7777;

@@ -170,8 +170,23 @@ impl Connection {
         self.handle.is_closed() || self.sftp.is_closed()
     }
 
+    /// Whether nothing is under way: whoever finds it so later goes on with it as if it were new.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.is_closed() && self.sftp.outstanding() + self.further.outstanding() == 0
+    }
+
+    /// Whether the server answers anything at all within `time`: it may have gone while nobody was looking.
+    pub(crate) async fn answers_within(&self, time: Duration) -> bool {
+        match timeout(time, self.sftp.stat(".")).await {
+            Ok(Ok(_)) => true,
+            // A refusal is an answer.
+            Ok(Err(error)) => error.status().is_some(),
+            Err(_) => false,
+        }
+    }
+
     /// Cuts the connection and waits until its task has ended: nothing of it is sent any more.
-    pub async fn cut(self) {
+    pub async fn cut(&self) {
         self.cut.0.cut();
         if timeout(GOODBYE, self.cut.0.wait()).await.is_err() {
             tracing::warn!(address = %self.address, "the connection's task has not ended after a cut");
@@ -180,8 +195,8 @@ impl Connection {
 
     /// Ends the connection. With requests outstanding, or a session that ended with some, it is cut, or
     /// the server might still carry them out; without, it is told goodbye.
-    pub async fn close(self) {
-        if self.sftp.outstanding() + self.further.outstanding() == 0 && !self.is_closed() {
+    pub async fn close(&self) {
+        if self.is_at_rest() {
             let goodbye = async {
                 // A server that is gone already needs no goodbye.
                 _ = self

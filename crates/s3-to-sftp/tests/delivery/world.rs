@@ -118,14 +118,14 @@ impl World {
 
     pub(crate) async fn deliver_from(&self, bucket: &str, key: &str) -> Outcome {
         let deliverer = self.deliverer(&[]);
-        let mut invocation = deliverer.invocation(self.soon());
+        let invocation = deliverer.invocation(self.soon());
         let outcome = invocation.deliver(job(bucket, key), "owner").await;
         invocation.finish().await;
         outcome
     }
 
     pub(crate) async fn deliver_by(&self, deliverer: &Deliverer, key: &str) -> Outcome {
-        let mut invocation = deliverer.invocation(self.soon());
+        let invocation = deliverer.invocation(self.soon());
         let outcome = invocation.deliver(job(Self::BUCKET, key), "owner").await;
         invocation.finish().await;
         outcome
@@ -138,7 +138,7 @@ impl World {
         owner: &str,
     ) -> Outcome {
         let deliverer = self.deliverer(&[]);
-        let mut invocation = deliverer.invocation(self.soon());
+        let invocation = deliverer.invocation(self.soon());
         together.wait().await;
         let outcome = invocation.deliver(job(Self::BUCKET, key), owner).await;
         invocation.finish().await;

@@ -175,7 +175,7 @@ impl Round {
         let versions = self.ledger.versions();
         let delivering = async {
             let invocation = deliverer.invocation(now + time);
-            let mut invocation = invocation.handing_over_to(relay);
+            let invocation = invocation.handing_over_to(relay);
             let outcome = invocation.deliver(self.item(&message), owner).await;
             invocation.finish().await;
             outcome

@@ -48,7 +48,7 @@ impl Part {
 }
 
 /// Two writes, so that not everything is on its way when the link breaks.
-pub(crate) const SMALL_WINDOW: &[(&str, &str)] = &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "5")];
+pub(crate) const SMALL_WINDOW: &[(&str, &str)] = &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "6")];
 
 fn part(rule: Rule) -> Part {
     use Guise::{NoPosixRename, OpenSsh, OpenTruncates, StoresTheBeginning};

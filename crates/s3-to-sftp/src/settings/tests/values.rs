@@ -372,3 +372,28 @@ fn levels_have_the_names_of_python_and_of_rust() {
     }
     assert!(problem("LOGGING_LEVEL", "loud").contains("WARNING"));
 }
+
+#[test]
+fn files_at_once() {
+    assert_eq!(settings(&[]).max_files, 16);
+    for (value, expected) in [("1", 1), (" 256 ", 256)] {
+        assert_eq!(settings(&[("SSH_MAX_FILES", value)]).max_files, expected);
+    }
+    for value in ["0", "257", "-1", "many", "1.5"] {
+        let text = problem("SSH_MAX_FILES", value);
+        assert!(
+            text.contains("1") && text.contains("256"),
+            "{value}: {text}"
+        );
+    }
+}
+
+#[test]
+fn connections_that_are_kept() {
+    assert!(settings(&[]).keep_connection);
+    for (value, expected) in [("yes", true), ("NO", false), ("false", false)] {
+        let settings = settings(&[("SSH_KEEP_CONNECTION", value)]);
+        assert_eq!(settings.keep_connection, expected, "{value}");
+    }
+    assert!(problem("SSH_KEEP_CONNECTION", "perhaps").contains("yes or no"));
+}

@@ -203,7 +203,8 @@ async fn a_server_that_stops_answering_is_given_up() {
 #[tokio::test]
 async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
     let (world, server) = world().await;
-    world.put("f", "content");
+    // More than a window: the first writes are acknowledged before the FSYNC is sent.
+    world.put("f", payload::ramp(5 * 1024 * 1024));
     let proxy = std::sync::Arc::new(testkit::proxy::Proxy::start(server.port()).await);
     let stalled = std::sync::Arc::clone(&proxy);
     server.hook(every(Operation::Fsync, move || {
@@ -239,7 +240,7 @@ async fn a_broken_connection_is_replaced_for_the_next_record() {
     world.put("two", "two");
     server.hook(nth(Operation::Write, 1, || Action::Disconnect));
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     let one = invocation.deliver(job(World::BUCKET, "one"), "owner").await;
     let two = invocation.deliver(job(World::BUCKET, "two"), "owner").await;
     invocation.finish().await;
@@ -248,12 +249,14 @@ async fn a_broken_connection_is_replaced_for_the_next_record() {
     assert_eq!(server.connections(), 2);
 }
 
-/// Nothing outlives an invocation.
+/// Nothing outlives an invocation where that is asked for.
 #[tokio::test]
 async fn no_connection_is_open_when_an_invocation_has_ended() {
     let (world, server) = world().await;
     world.put("f", "content");
-    world.deliver("f").await;
+    // It lives on, and would hold a connection that was kept.
+    let deliverer = world.deliverer(&[("SSH_KEEP_CONNECTION", "no")]);
+    world.deliver_by(&deliverer, "f").await;
     assert_eq!(server.connections(), 1);
     let identification = format!("SSH-2.0-s3-to-sftp_{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(server.identifications(), [identification]);

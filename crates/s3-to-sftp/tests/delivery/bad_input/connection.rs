@@ -74,7 +74,7 @@ async fn a_refused_login() {
 async fn a_refused_login_is_not_tried_again_for_the_next_record() {
     let (world, server) = world().await;
     let deliverer = world.deliverer(&[("SSH_PASSWORD", "wrong")]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     for key in ["one", "two", "three"] {
         world.put(key, key);
         let outcome = invocation.deliver(job(World::BUCKET, key), "owner").await;

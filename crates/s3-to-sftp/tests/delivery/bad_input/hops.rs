@@ -123,7 +123,7 @@ async fn a_file_that_a_dead_hop_began_anew_is_not_gone_on_with() {
     });
     {
         let mailbox = Mailbox::default();
-        let mut dying = deliverer.invocation(world.soon()).handing_over_to(&mailbox);
+        let dying = deliverer.invocation(world.soon()).handing_over_to(&mailbox);
         tokio::select! {
             outcome = dying.deliver(item.clone(), Owner::attempt("second", 1)) => panic!("{outcome:?}"),
             _ = reached => {}
@@ -190,7 +190,7 @@ async fn invocations_without_any_time_end() {
     let deliverer = world.deliverer(&[]);
     let mailbox = Mailbox::default();
     let now = Instant::now();
-    let mut invocation = deliverer
+    let invocation = deliverer
         .invocation(now)
         .ending_by(now + Duration::from_millis(500))
         .handing_over_to(&mailbox);
@@ -224,7 +224,7 @@ async fn a_conflict_of_a_continuation_leaves_nothing() {
 async fn every_handle_is_closed_while_the_connection_goes_on() {
     let (world, server) = world().await;
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     for key in ["a", "b", "c"] {
         world.put(key, "x");
         let outcome = invocation.deliver(job(World::BUCKET, key), "owner").await;

@@ -269,7 +269,7 @@ async fn a_temporary_whose_open_the_deadline_ends_is_removed() {
     });
     let deliverer = world.deliverer(&[]);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(1);
-    let mut invocation = deliverer.invocation(deadline);
+    let invocation = deliverer.invocation(deadline);
     let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
     invocation.finish().await;
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
@@ -286,7 +286,7 @@ async fn a_rename_that_the_deadline_ends_half_way_is_rolled_back() {
     server.hook(nth(Operation::Rename, 3, || Action::Drop));
     let deliverer = world.deliverer(&[]);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(2);
-    let mut invocation = deliverer.invocation(deadline);
+    let invocation = deliverer.invocation(deadline);
     let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
     invocation.finish().await;
     let Outcome::Failed(error) = outcome else {

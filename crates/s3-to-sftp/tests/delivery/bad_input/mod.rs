@@ -1,17 +1,20 @@
 //! What bad input gets: a test per row, named after it. Rows about the process are tested with it,
 //! in `s3-to-sftp-lambda`.
 
+mod at_once;
 mod broken_link;
 mod channels;
 mod choices;
 mod connection;
 mod hops;
+mod kept;
 mod lies;
 mod odd_store;
 mod private_key;
 mod relay;
 mod remote_path;
 mod restart;
+mod round_trips;
 mod server;
 mod source;
 

@@ -47,7 +47,7 @@ async fn a_continuation_without_permission_to_send() {
     world.put("f", payload::ramp(SIZE));
     slow(&world);
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer
+    let invocation = deliverer
         .invocation(Instant::now() + TIME)
         .handing_over_to(Denied);
     let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
@@ -200,7 +200,7 @@ async fn an_object_whose_turn_does_not_come() {
     slow(&world);
     let deliverer = world.deliverer(&[]);
     let mailbox = Mailbox::default();
-    let mut invocation = deliverer
+    let invocation = deliverer
         .invocation(Instant::now() + TIME)
         .handing_over_to(&mailbox);
     let first = invocation.deliver(job(World::BUCKET, "f"), "owner").await;

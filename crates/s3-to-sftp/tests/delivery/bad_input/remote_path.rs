@@ -68,7 +68,7 @@ async fn a_remote_path_that_leads_astray_is_refused_and_the_others_are_delivered
         ".ssh/authorized_keys",
     ];
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     for (index, key) in astray.iter().enumerate() {
         world.put(key, "evil");
         let outcome = invocation.deliver(job(World::BUCKET, key), "owner").await;

@@ -152,7 +152,8 @@ async fn reading_back_what_a_broken_connection_wrote_is_handed_over() {
     server.hook(every(Operation::Read, || {
         Action::Delay(Duration::from_millis(90))
     }));
-    let deliverer = world.deliverer(&[]);
+    // So that a connection tells an invocation.
+    let deliverer = world.deliverer(&[("SSH_KEEP_CONNECTION", "no")]);
     let mailbox = Mailbox::default();
     let time = Duration::from_millis(1500);
     let first = Owner::attempt("first", 1);

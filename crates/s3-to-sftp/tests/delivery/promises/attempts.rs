@@ -37,7 +37,7 @@ pub(crate) async fn a_retry_writes_over_what_its_first_attempt_left(world: World
     const SIZE: usize = 2 * 1024 * 1024;
     world.put("f", payload::ramp(SIZE));
     let deliverer = world.deliverer(&[]);
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     let (reached_sender, reached) = tokio::sync::oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let mut hold = Some((reached_sender, released));
@@ -60,7 +60,7 @@ pub(crate) async fn a_retry_writes_over_what_its_first_attempt_left(world: World
     drop(invocation);
     drop(release);
 
-    let mut invocation = deliverer.invocation(world.soon());
+    let invocation = deliverer.invocation(world.soon());
     let outcome = invocation.deliver(job(World::BUCKET, "f"), "owner").await;
     invocation.finish().await;
     assert!(
@@ -81,7 +81,7 @@ pub(crate) async fn a_deadline_leaves_the_source_and_no_temporary(world: World) 
     });
     let deliverer = world.deliverer(&[]);
     let deadline = Instant::now() + std::time::Duration::from_secs(2);
-    let mut invocation = deliverer.invocation(deadline);
+    let invocation = deliverer.invocation(deadline);
     let outcome = invocation
         .deliver(job(World::BUCKET, "slow.bin"), "owner")
         .await;

@@ -60,7 +60,7 @@ pub(crate) async fn invocation(
     let invocation = deliverer
         .invocation(now + time)
         .ending_by(now + time + Duration::from_secs(1));
-    let mut invocation = invocation.handing_over_to(mailbox);
+    let invocation = invocation.handing_over_to(mailbox);
     let outcome = invocation.deliver(item, owner).await;
     invocation.finish().await;
     outcome
@@ -193,7 +193,7 @@ pub(crate) async fn a_relay_survives_a_crash(world: World) {
     let item = mailbox.take();
     let (reached, release) = hold_the_rest(&world);
     {
-        let mut crashing = deliverer.invocation(world.soon()).handing_over_to(&mailbox);
+        let crashing = deliverer.invocation(world.soon()).handing_over_to(&mailbox);
         tokio::select! {
             outcome = crashing.deliver(item.clone(), Owner::attempt("second", 1)) => panic!("{outcome:?}"),
             // It has taken the file over and writes to it.
