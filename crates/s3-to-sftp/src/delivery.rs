@@ -9,11 +9,13 @@
 //! | `upload` | one version over one connection: write, verify, publish |
 //! | `prefix` | what an earlier connection has written, before it is gone on with |
 //! | `direct` | the same under the final name |
+//! | `dispose` | the receipt, and then the source |
 //! | `owned` | the names that belong to a delivery, and to the attempts before it |
 //! | `look` | the source's say before a rename |
 
 mod attempt;
 mod direct;
+mod dispose;
 mod look;
 mod owned;
 mod prefix;
@@ -36,7 +38,7 @@ use crate::remote_path::{RemotePath, TemporaryPath, tag};
 use crate::room::Room;
 use crate::rules::{Rule, Rules};
 use crate::settings::{AfterDelivery, Settings};
-use crate::source::{Digest, Disposal, Found, S3, SourceError};
+use crate::source::{Found, S3, SourceError};
 use crate::ssh::Connection;
 use crate::turns::Turn;
 
@@ -349,64 +351,6 @@ impl<R: Relay> Delivery<'_, R> {
                 remove_unopened(connection.sftp(), &left.full, self.end).await;
             }
         }
-    }
-
-    /// Writes the receipt, and only then touches the source.
-    async fn dispose(&self, version: ObjectVersion, receipt: Receipt, own: &Digest) -> Outcome {
-        let object = &version.name;
-        tracing::info!(
-            object = %object,
-            receipt = %serde_json::to_string(&receipt).unwrap_or_default(),
-            "{receipt}"
-        );
-        let disposal = match self.remove_source(&version, own).await {
-            Ok(disposal) => disposal,
-            Err(cause) => {
-                let error = Error {
-                    stage: Stage::Dispose,
-                    object: Some(object.clone()),
-                    cause,
-                };
-                tracing::error!(
-                    object = %object,
-                    outcome = "SourceNotDeleted",
-                    "the file is delivered and its source is not deleted, so it may be sent \
-                     again: {}",
-                    error.report()
-                );
-                return Outcome::Delivered(Box::new(receipt), Disposal::NotDeleted);
-            }
-        };
-        match disposal {
-            Disposal::AlreadyGone => {
-                tracing::warn!(object = %object, "the source was gone already")
-            }
-            Disposal::Replaced => tracing::info!(object = %object, "a newer object stays in S3"),
-            Disposal::Deleted => tracing::info!(object = %object, "the source is deleted"),
-            Disposal::Archived => tracing::info!(object = %object, "the source is in the archive"),
-            Disposal::Kept | Disposal::NotDeleted => {}
-        }
-        Outcome::Delivered(Box::new(receipt), disposal)
-    }
-
-    /// Deletes the source, or moves it away. An S3 that takes too long must not fail an invocation whose
-    /// file is delivered: Lambda would have it sent again.
-    async fn remove_source(
-        &self,
-        version: &ObjectVersion,
-        own: &Digest,
-    ) -> Result<Disposal, Cause> {
-        let removing = async {
-            match &self.settings.after_delivery {
-                AfterDelivery::Delete => self.s3.delete(version).await,
-                AfterDelivery::Keep => Ok(Disposal::Kept),
-                AfterDelivery::Move(archive) => self.s3.archive(version, own, archive).await,
-            }
-        };
-        timeout_at(self.end, removing)
-            .await
-            .map_err(|_| Cause::Deadline)?
-            .map_err(Cause::from)
     }
 
     /// How long what is on its way may take to arrive, when this invocation stops: half of what is left then,

@@ -117,10 +117,11 @@ async fn what_was_read_back_once_is_not_read_again() {
     let (world, server) = world().await;
     world.put("f", payload::ramp(SIZE));
     server.hook(|request| {
-        let ends_at = [4, 6]
-            .map(|mib| mib * 1024 * 1024)
-            .get(request.connection as usize - 1)
-            .copied();
+        let ends_at = match request.connection {
+            1 => Some(4 * 1024 * 1024),
+            2 => Some(6 * 1024 * 1024),
+            _ => None,
+        };
         let is_it =
             request.operation == Operation::Write && ends_at.is_some_and(|it| request.offset > it);
         if is_it {
