@@ -9,7 +9,7 @@ use testkit::s3::{Action as S3Action, Request as S3Request};
 use testkit::sftp::{Action, Operation, Request, status};
 use tokio::sync::watch;
 
-use crate::event::{Actor, Event, Held, Twins, is_before_the_look};
+use crate::event::{Actor, After, Event, Held, Twins, is_before_the_look};
 use crate::round::Round;
 
 /// An event, and when it happens.
@@ -72,13 +72,21 @@ struct State {
     down_below: u64,
 }
 
+/// How far a delivery is that is to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Reached {
+    Nothing,
+    Hold,
+    End,
+}
+
 /// A delivery that is to be held at an operation.
 struct Beside {
     /// Its connection is the first one above this.
     above: u64,
     operation: Operation,
-    /// Whether it is held there, or over.
-    reached: Arc<watch::Sender<bool>>,
+    after: After,
+    reached: Arc<watch::Sender<Reached>>,
 }
 
 impl Plan {

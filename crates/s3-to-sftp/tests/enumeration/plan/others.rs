@@ -5,7 +5,7 @@ use std::sync::Arc;
 use testkit::sftp::{Action, Operation, Request};
 use tokio::sync::watch;
 
-use super::{Beside, Plan};
+use super::{Beside, Plan, Reached};
 use crate::event::{Actor, After, Event, Held, Twins, is_before_the_look};
 use crate::round::Pace;
 
@@ -74,11 +74,12 @@ impl Plan {
     ) -> impl Future<Output = ()> + Send + 'static {
         let plan = Arc::clone(self);
         let id = plan.arrives(actor);
-        let reached = Arc::new(watch::Sender::new(false));
+        let reached = Arc::new(watch::Sender::new(Reached::Nothing));
         let mut state = plan.lock();
         state.beside = Some(Beside {
             above: state.connections,
             operation,
+            after,
             reached: Arc::clone(&reached),
         });
         drop(state);
@@ -91,7 +92,7 @@ impl Plan {
             let (reached_by, over) = (reached, round.is_over());
             // Not before it is held: the first attempt may be over earlier, and a death anywhere is another event.
             let over = async move {
-                _ = held.wait_for(|is_held| *is_held).await;
+                _ = held.wait_for(|held| *held >= Reached::Hold).await;
                 over.await;
             };
             let working = Arc::clone(&round);
@@ -100,7 +101,6 @@ impl Plan {
                 match after {
                     After::GoesOn => _ = delivering.await,
                     After::Dies => tokio::select! {
-                        // Dead before it sees an answer to what it was held at.
                         biased;
                         () = over => working.died(&id),
                         _ = delivering => {}
@@ -109,10 +109,10 @@ impl Plan {
                 // It never came so far: the next connection is somebody else's.
                 let is_this = |beside: &mut Beside| Arc::ptr_eq(&beside.reached, &reached_by);
                 ended.lock().beside.take_if(is_this);
-                reached_by.send_replace(true);
+                reached_by.send_replace(Reached::End);
             });
             round.beside(task);
-            _ = here.wait_for(|is_here| *is_here).await;
+            _ = here.wait_for(|here| *here >= Reached::Hold).await;
             drop(busy);
         }
     }
@@ -161,8 +161,17 @@ impl Plan {
         let is_before = is_before_the_look(request);
         state.held += usize::from(!is_before);
         drop(state);
-        beside.reached.send_replace(true);
-        Some(Action::Wait(Box::pin(self.round.is_over())))
+        beside.reached.send_replace(Reached::Hold);
+        Some(match beside.after {
+            After::GoesOn => Action::Wait(Box::pin(self.round.is_over())),
+            // When it is dead, and not before: its thread may be slower than all that this sets going.
+            After::Dies => {
+                let mut reached = beside.reached.subscribe();
+                Action::Wait(Box::pin(async move {
+                    _ = reached.wait_for(|reached| *reached == Reached::End).await;
+                }))
+            }
+        })
     }
 
     /// The message of another environment.
