@@ -35,6 +35,7 @@ pub struct Upload<'a> {
     /// The first one is that of the handle that the file was opened by; it does not go away.
     lanes: Vec<Lane<'a>>,
     window: usize,
+    channel_window: usize,
     pace: Pace,
     write_length: usize,
     /// Where the next write begins.
@@ -79,6 +80,7 @@ impl<'a> Upload<'a> {
         Self {
             lanes: vec![Lane::new(Held::First(session), handle)],
             window: WINDOW,
+            channel_window: WINDOW,
             pace: Pace::default(),
             write_length,
             offset: 0,
@@ -162,6 +164,12 @@ impl<'a> Upload<'a> {
         self.has_waited && is_trusted && self.looking.is_none() && self.lanes.len() == 1
     }
 
+    /// Queues no more on the first channel than a server takes in a round trip, since further ones are on their way:
+    /// they have to wait for all that is queued.
+    pub fn expect_others(&mut self) {
+        self.channel_window = WINDOW / 2;
+    }
+
     /// Has further channels of the same connection write to the file `path` as well. What is on its way is waited
     /// for first. A channel that may not open the file is left aside.
     ///
@@ -169,6 +177,10 @@ impl<'a> Upload<'a> {
     ///
     /// [`Error::NotShared`]: opening the file once more has cut it. Otherwise a write that was refused.
     pub async fn widen(&mut self, sessions: Vec<Arc<Session>>, path: &str) -> Result<()> {
+        self.channel_window = WINDOW;
+        if sessions.is_empty() {
+            return Ok(());
+        }
         while self.is_busy() {
             self.settle().await?;
         }
@@ -342,7 +354,7 @@ impl<'a> Upload<'a> {
             .enumerate()
             .skip(usize::from(is_first_held));
         lanes
-            .filter(|(_, lane)| lane.has_room(length, WINDOW))
+            .filter(|(_, lane)| lane.has_room(length, self.channel_window))
             .min_by_key(|(_, lane)| lane.bytes())
             .map(|(number, _)| number)
     }

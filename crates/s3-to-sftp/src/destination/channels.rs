@@ -77,6 +77,7 @@ impl Temporary<'_> {
             let wanted = wanted(further.setting, further.connection, left, self.place.window);
             further.ask_again_at = upload.acknowledged() + ASK_AGAIN;
             if wanted > 1 {
+                upload.expect_others();
                 let opening: Opening<'_> = Box::pin(further.connection.further(wanted - 1));
                 further.opening = Some(Mutex::new(opening));
             }
@@ -97,10 +98,10 @@ impl Temporary<'_> {
             })
             .await?;
         }
-        let Some(sessions) = opened.filter(|sessions| !sessions.is_empty()) else {
-            return Ok(());
-        };
-        upload.widen(sessions, name).await
+        match opened {
+            Some(sessions) => upload.widen(sessions, name).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -173,7 +173,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "SSH_MAX_FILES",
-        fallback: Fallback::Value("16"),
+        fallback: Fallback::Value("32"),
         meaning: "files of one event that are on their way at once, over one connection: 1 to 256. Fewer where the server \
                   allows fewer open handles; one after the other from a FIFO queue, and with `SSH_UPLOAD=direct`",
         secret: false,

@@ -375,7 +375,7 @@ fn levels_have_the_names_of_python_and_of_rust() {
 
 #[test]
 fn files_at_once() {
-    assert_eq!(settings(&[]).max_files, 16);
+    assert_eq!(settings(&[]).max_files, 32);
     for (value, expected) in [("1", 1), (" 256 ", 256)] {
         assert_eq!(settings(&[("SSH_MAX_FILES", value)]).max_files, expected);
     }
