@@ -202,10 +202,11 @@ impl Plan {
                 Action::Wait(Box::pin(self.beside(actor, operation, after)))
             }
             Event::SlowAndNewer => {
-                let other = self.whole(Actor::Newer, true);
+                let plan = Arc::clone(self);
                 Action::Wait(Box::pin(async move {
                     tokio::time::sleep(Duration::from_millis(2100)).await;
-                    other.await;
+                    // Put only now: a look that was sent beside this request has been answered long ago.
+                    plan.whole(Actor::Newer, true).await;
                 }))
             }
             Event::ForeignFinal => {
