@@ -202,7 +202,7 @@ async fn a_queue_s_url_is_asked_for_once_where_the_arn_does_not_tell_it() {
 #[tokio::test]
 async fn what_was_not_begun_is_handed_back_with_its_hop_unchanged() {
     let world = World::new().await;
-    let _bootstrap = world.start(&[]);
+    let _bootstrap = world.start(&[("SSH_MAX_FILES", "1")]);
     let mut begun = handed_over(&world).await;
     begun["s3-to-sftp"]["hop"] = json!(7);
     slow(&world);
