@@ -171,7 +171,7 @@ impl<R: Relay> Attempt<'_, R> {
             left: self.left(),
         };
         loop {
-            let uploaded = self.upload(&connection, place, body, &mut progress, stage);
+            let uploaded = self.upload(connection, place, body, &mut progress, stage);
             match uploaded.await {
                 Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
                     if !progress.may_go_on() {
