@@ -14,7 +14,7 @@ FROM rust:1.95-bookworm
 # The last one is the compiler for the other of the two architectures.
 RUN case "$(dpkg --print-architecture)" in arm64) other=x86-64 ;; *) other=aarch64 ;; esac \
     && apt-get update \
-    && apt-get install -y --no-install-recommends binutils make unzip zip \
+    && apt-get install -y --no-install-recommends advancecomp binutils make unzip zip \
         "gcc-$other-linux-gnu" "libc6-dev-$(echo $other | sed 's/aarch64/arm64/; s/x86-64/amd64/')-cross" \
     && rm -rf /var/lib/apt/lists/*
 

@@ -33,6 +33,7 @@ sftp-server openssh-sftp-server
 rclone rclone
 zip zip
 unzip unzip
+advzip advancecomp
 readelf binutils
 python3 python3
 python3-venv python3-venv
