@@ -172,7 +172,7 @@ impl Connection {
 
     /// Whether nothing is under way: whoever finds it so later goes on with it as if it were new.
     pub(crate) fn is_at_rest(&self) -> bool {
-        !self.is_closed() && self.sftp.outstanding() + self.further.outstanding() == 0
+        !self.is_closed() && self.sftp.outstanding() == 0 && self.further.are_at_rest()
     }
 
     /// Whether the server answers anything at all within `time`: it may have gone while nobody was looking.

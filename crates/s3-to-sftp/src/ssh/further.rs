@@ -16,6 +16,8 @@ pub(super) struct Further {
     most: AtomicUsize,
     /// Some are being asked for.
     is_opening: AtomicBool,
+    /// One of them ended, and not by its own CLOSE.
+    has_lost: AtomicBool,
 }
 
 impl Further {
@@ -24,6 +26,7 @@ impl Further {
             open: Mutex::default(),
             most: AtomicUsize::new(usize::MAX),
             is_opening: AtomicBool::new(false),
+            has_lost: AtomicBool::new(false),
         }
     }
 
@@ -40,12 +43,12 @@ impl Further {
         self.most.fetch_min(most, Ordering::Relaxed);
     }
 
-    /// Requests that are not answered yet, on any of them.
-    pub(super) fn outstanding(&self) -> usize {
-        self.lock()
-            .iter()
-            .map(|session| session.outstanding())
-            .sum()
+    /// Whether nothing is on its way on any of them. What one that ended had on its way may still be sent.
+    pub(super) fn are_at_rest(&self) -> bool {
+        let all = self.lock();
+        let is_at_rest =
+            |session: &Arc<sftp::Session>| !session.is_closed() && session.outstanding() == 0;
+        !self.has_lost.load(Ordering::Relaxed) && all.iter().all(is_at_rest)
     }
 
     /// Up to `wanted` that nobody uses; those that are missing are opened by `open`, all at once. A refused one is no
@@ -60,7 +63,10 @@ impl Further {
     {
         let (mut taken, missing) = {
             let mut all = self.lock();
+            let before = all.len();
             all.retain(|session| !session.is_closed());
+            self.has_lost
+                .fetch_or(all.len() < before, Ordering::Relaxed);
             let free = all
                 .iter()
                 .filter(|session| Arc::strong_count(session) == 1 && session.outstanding() == 0);

@@ -162,6 +162,27 @@ async fn a_channel_that_ends_in_the_middle() {
     assert_eq!(writers(&server).len(), 4);
 }
 
+/// What such a channel had on its way could still be sent when a frozen environment thaws.
+#[tokio::test]
+async fn a_connection_that_lost_a_channel_is_not_kept() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    server.hook(
+        |request| match is_further(request, Operation::Write) && request.channel == 3 {
+            true => Action::EndChannel,
+            false => Action::Pass,
+        },
+    );
+    let port = proxy.port().to_string();
+    let settings = [("SSH_CHANNELS", "4"), ("SSH_PORT", &port)];
+    let deliverer = world.deliverer(&settings);
+    for connections in [1, 2] {
+        world.put("f", payload::ramp(SIZE));
+        let outcome = world.deliver_by(&deliverer, "f").await;
+        assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+        assert_eq!(server.connections(), connections);
+    }
+}
+
 /// All that are not the first.
 #[tokio::test]
 async fn all_further_channels_end() {
