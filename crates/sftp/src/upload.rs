@@ -219,21 +219,13 @@ impl<'a> Upload<'a> {
         lanes.map(|lane| lane.session.close(&lane.handle)).collect()
     }
 
-    /// Closes all handles but the first one's.
-    ///
-    /// # Errors
-    ///
-    /// A refused CLOSE: servers report late write errors there, for each handle.
-    pub async fn narrow(&mut self) -> Result<()> {
+    /// Closes all handles but the first one's, when everything is acknowledged. Each answer counts: servers report
+    /// late write errors there, for each handle.
+    pub fn narrow(&mut self) -> Vec<Reply<()>> {
         let further = self.lanes.drain(1..).filter(Lane::is_there);
-        let closing: Vec<_> = further
-            .map(|lane| (lane.session.close(&lane.handle), lane))
-            .collect();
-        let mut closed = Ok(());
-        for (reply, _lane) in closing {
-            closed = closed.and(reply.await);
-        }
-        closed
+        further
+            .map(|lane| lane.session.close(&lane.handle))
+            .collect()
     }
 
     /// Queues `data` behind what was written before, and waits while the window is full. Pieces are

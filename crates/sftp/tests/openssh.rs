@@ -168,7 +168,9 @@ async fn several_channels_write_one_file() {
     }
     upload.drain().await.expect("acknowledged");
     assert_eq!(upload.acknowledged(), SIZE as u64);
-    upload.narrow().await.expect("closed");
+    for closed in upload.narrow() {
+        closed.await.expect("closed");
+    }
     assert_eq!(upload.channels(), 1);
     first.session.close(&handle).await.expect("closed");
     assert!(std::fs::read(home.join("f")).expect("it is there") == data);

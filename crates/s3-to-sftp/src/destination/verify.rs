@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sftp::{Attributes, OpenFlags, StatusCode, Upload};
+use sftp::{Attributes, OpenFlags, Reply, StatusCode, Upload};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -50,10 +50,11 @@ impl Temporary<'_> {
         let session = self.session;
         let name = self.name();
         let channels = self.upload.as_ref().map_or(0, Upload::channels);
-        self.narrow().await?;
         let Some(mut upload) = self.upload.take() else {
             return Err(Cause::sftp(format!("CLOSE of {name}"))(sftp::Error::Closed));
         };
+        // In the same flight: what they wrote is acknowledged, so the first one's FSYNC makes it durable.
+        let further = upload.narrow();
         let handle = upload.handle();
         let mode = self.place.mode.map(|_| {
             // A server's umask takes bits out of OPEN's.
@@ -87,7 +88,7 @@ impl Temporary<'_> {
             Some(reply) => reply.await,
             None => Ok(()),
         };
-        let (fstat, before, close) = (fstat.await, before.await, close.await);
+        let (fstat, before, close) = (fstat.await, before.await, all(close, further).await);
         let (stat, final_stat) = (stat.await, final_stat.await);
         if let Some(reply) = directory {
             // Only OpenSSH and its like open a directory for this; ProFTPD and AsyncSSH refuse.
@@ -140,15 +141,6 @@ impl Temporary<'_> {
         })
     }
 
-    /// Closes the further channels' handles, before the first one's FSYNC: their late write errors come with that.
-    async fn narrow(&mut self) -> Result<(), Cause> {
-        match &mut self.upload {
-            Some(upload) => upload.narrow().await,
-            None => Ok(()),
-        }
-        .map_err(Cause::sftp(format!("CLOSE of {}", self.name())))
-    }
-
     /// Makes what is acknowledged durable, in the middle; nothing where the server cannot.
     pub(crate) async fn sync(&mut self) -> Result<(), Cause> {
         let Some(upload) = self.upload.as_ref().filter(|_| self.session.has_fsync()) else {
@@ -162,10 +154,10 @@ impl Temporary<'_> {
     pub(crate) async fn park(&mut self) -> Result<(), Cause> {
         let session = self.session;
         let name = self.name();
-        self.narrow().await?;
-        let Some(upload) = self.upload.take() else {
+        let Some(mut upload) = self.upload.take() else {
             return Ok(());
         };
+        let further = upload.narrow();
         let handle = upload.handle();
         let fsync = session.has_fsync().then(|| session.fsync(handle));
         let fstat = session.fstat(handle);
@@ -176,7 +168,7 @@ impl Temporary<'_> {
                 .map_err(Cause::sftp(format!("FSYNC of {name}")))?;
         }
         let fstat = answered(fstat.await)?;
-        close
+        all(close, further)
             .await
             .map_err(Cause::sftp(format!("CLOSE of {name}")))?;
         let expected = upload.acknowledged();
@@ -204,4 +196,13 @@ impl Temporary<'_> {
             Err(Cause::Size { expected, found })
         }
     }
+}
+
+/// The answers to all CLOSEs of one file: the first refusal counts.
+async fn all(close: Reply<()>, further: Vec<Reply<()>>) -> sftp::Result<()> {
+    let mut closed = close.await;
+    for reply in further {
+        closed = closed.and(reply.await);
+    }
+    closed
 }
