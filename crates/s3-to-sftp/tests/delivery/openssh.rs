@@ -62,16 +62,6 @@ async fn openssh_gets_several_channels_by_itself() {
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
 }
 
-/// What comes close is fast enough over one.
-#[tokio::test]
-async fn openssh_close_by_gets_one_channel() {
-    let world = world().await;
-    world.put("f", payload::ramp(48 * 1024 * 1024));
-    let outcome = world.deliver("f").await;
-    let receipt = crate::promises::links::delivered(outcome);
-    assert_eq!(receipt.channels, 1);
-}
-
 /// The file and its name: OpenSSH opens a directory for FSYNC.
 #[tokio::test]
 async fn a_delivery_to_openssh_survives_a_power_cut() {
