@@ -14,7 +14,7 @@ use crate::owner::Owner;
 use crate::receipt::Outcome;
 use crate::rules::Rules;
 use crate::settings::Settings;
-use crate::source::S3;
+use crate::source::{ReadAhead, S3};
 
 /// What lives as long as the process.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ impl Deliverer {
     /// Delivers from `s3` by `settings`.
     pub fn new(settings: Settings, s3: S3) -> Self {
         Self {
+            s3: s3.with_read_ahead(ReadAhead::within(settings.memory)),
             settings,
-            s3,
             breaker: Breaker::default(),
             rules: Rules::default(),
         }
