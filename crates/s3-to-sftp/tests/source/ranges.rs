@@ -81,7 +81,7 @@ async fn every_kind_arrives_whole_over_ranges_of_every_length() {
     for kind in KINDS {
         kinds.spawn(async move {
             let world = World::slow(EAGER).await;
-            for units in [0, 1, 2, 3, 4, 9, 21] {
+            for units in [0, 2, 3, 12] {
                 for size in [units * UNIT, units * UNIT + 1, (units * UNIT).max(1) - 1] {
                     let bytes = seeded(size, size as usize);
                     // Of two and a half ranges, in an object that is long enough.
