@@ -232,6 +232,9 @@ impl Fetch {
         }
         self.at += bytes.len() as u64;
         self.progress.pass(bytes.len());
+        // Its own copy: a chunk keeps the whole buffer that the connection read it into, which may be
+        // several times as large, and the budget is one of memory.
+        let bytes = Bytes::copy_from_slice(&bytes);
         // Nobody there: the range was dropped, and this task is about to be aborted.
         _ = self.sender.send(Ok(bytes));
         true

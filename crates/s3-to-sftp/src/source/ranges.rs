@@ -66,7 +66,8 @@ impl Default for ReadAhead {
 pub(super) struct Ranges {
     pinned: Arc<Pinned>,
     limits: ReadAhead,
-    pace: Pace,
+    /// Since the first byte was wanted: before, connecting takes the time.
+    pace: Option<Pace>,
     /// At most so many; 0 where one stream is enough.
     at_once: usize,
     /// Where the next one begins.
@@ -80,7 +81,7 @@ impl Ranges {
         Self {
             pinned,
             limits,
-            pace: Pace::new(Instant::now()),
+            pace: None,
             at_once: 0,
             next: 0,
             open: VecDeque::new(),
@@ -92,7 +93,7 @@ impl Ranges {
     pub(super) fn reset(&mut self) {
         self.open.clear();
         self.at_once = 0;
-        self.pace = Pace::new(Instant::now());
+        self.pace = None;
     }
 
     /// Gives it up for good.
@@ -113,7 +114,9 @@ impl Ranges {
             None => true,
             Some(trial) => {
                 let stretch = trial.max(self.at_once as u64 * self.limits.range);
-                self.pace.is_held_back(stretch, Instant::now())
+                let now = Instant::now();
+                let pace = self.pace.get_or_insert_with(|| Pace::new(now));
+                pace.is_held_back(stretch, now)
             }
         };
         if is_held_back {
@@ -186,8 +189,10 @@ impl Ranges {
 
     /// So many bytes were waited for so long.
     pub(super) fn waited(&mut self, bytes: usize, time: Duration) {
-        self.pace.bytes += bytes as u64;
-        self.pace.waited += time;
+        if let Some(pace) = &mut self.pace {
+            pace.bytes += bytes as u64;
+            pace.waited += time;
+        }
     }
 }
 
