@@ -426,6 +426,33 @@ async fn a_slow_range_may_win() {
     assert_reads(&world, &bytes).await;
 }
 
+/// It trickles on while the other request is on its way: what both bring is taken once.
+#[tokio::test]
+async fn what_a_slow_range_still_brings_is_not_taken_twice() {
+    let world = World::slow(ReadAhead {
+        patience: SHORT,
+        ..EAGER
+    })
+    .await;
+    let bytes = ramp(12 * UNIT as usize);
+    world.s3.put(BUCKET, "k", bytes.clone());
+    world.s3.hook(|request| match range_of(request) {
+        Some((first, end)) if end == 6 * UNIT => {
+            if first == 5 * UNIT {
+                return Action::Slow {
+                    bytes_per_second: 20 * UNIT / 50,
+                };
+            }
+            Action::Delay(2 * SHORT)
+        }
+        _ => Action::Pass,
+    });
+    assert_reads(&world, &bytes).await;
+    let mut asked = world.ranges();
+    asked.retain(|(_, end)| *end == 6 * UNIT);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+}
+
 #[tokio::test]
 async fn a_rewind_lets_go_of_all_ranges() {
     let world = World::slow(EAGER).await;
@@ -447,7 +474,10 @@ async fn a_rewind_lets_go_of_all_ranges() {
         .filter(|request| range_of(request).is_none());
     let streams: Vec<_> = streams.filter_map(|it| it.range.clone()).collect();
     assert_eq!(streams, [format!("bytes={at}-")]);
-    assert!(world.ranges().iter().all(|(first, _)| *first >= at));
+    // Begun again behind it, the ones that were there as well.
+    let ranges = world.ranges();
+    assert!((at..=at + 2 * UNIT).contains(&ranges[0].0), "{ranges:?}");
+    assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
 }
 
 /// Taken up again, wherever it was broken off.
