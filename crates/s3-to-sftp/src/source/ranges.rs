@@ -80,7 +80,10 @@ impl Ranges {
     pub(super) fn new(pinned: Arc<Pinned>, limits: ReadAhead) -> Self {
         Self {
             pinned,
-            limits,
+            limits: ReadAhead {
+                range: limits.range.max(1),
+                ..limits
+            },
             pace: None,
             at_once: 0,
             next: 0,

@@ -400,6 +400,39 @@ async fn a_range_that_is_slow_is_asked_for_once_more() {
     }
 }
 
+/// Quick at first, then silent: on the average it is as good as the others for a long time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_range_that_falls_silent_is_asked_for_once_more() {
+    let world = World::slow(ReadAhead {
+        patience: SHORT,
+        ..EAGER
+    })
+    .await;
+    let bytes = ramp(8 * UNIT as usize);
+    world.s3.put(BUCKET, "k", bytes.clone());
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let mut released = Some(released);
+    world.s3.hook(move |request| match range_of(request) {
+        Some((first, _)) if first == 2 * UNIT => {
+            let released = released.take();
+            Action::run_at(UNIT - 1000, move || {
+                _ = released.map(|released| released.recv());
+            })
+        }
+        // In two seconds: it is an eighth as quick as that in sixteen.
+        Some((_, end)) if end > 3 * UNIT => Action::Slow {
+            bytes_per_second: UNIT / 2,
+        },
+        _ => Action::Pass,
+    });
+    let most = Duration::from_secs(12);
+    let reading = tokio::time::timeout(most, assert_reads(&world, &bytes)).await;
+    drop(release);
+    reading.unwrap();
+    let rest = 3 * UNIT - 1000;
+    assert!(world.ranges().contains(&(rest, 3 * UNIT)));
+}
+
 /// The one that is slow may yet be the first.
 #[tokio::test]
 async fn a_slow_range_may_win() {
@@ -475,7 +508,9 @@ async fn a_rewind_lets_go_of_all_ranges() {
     let streams: Vec<_> = streams.filter_map(|it| it.range.clone()).collect();
     assert_eq!(streams, [format!("bytes={at}-")]);
     // Begun again behind it, the ones that were there as well.
-    let ranges = world.ranges();
+    let mut ranges = world.ranges();
+    // One that was let go of may have been on its way.
+    ranges.dedup();
     assert!((at..=at + 2 * UNIT).contains(&ranges[0].0), "{ranges:?}");
     assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0));
 }
@@ -510,7 +545,7 @@ async fn a_broken_off_wait_loses_no_byte() {
                 let Some(next) = next else { break };
                 file.extend_from_slice(&next);
             }
-            assert!(broken_off > 0 || patience > 2, "{patience}");
+            assert!(broken_off > 0 || patience > 0, "{patience}");
             assert!(file == bytes, "{patience}");
             body.checksum()
         });

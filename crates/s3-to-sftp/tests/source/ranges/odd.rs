@@ -118,7 +118,12 @@ async fn a_range_that_is_none_is_not_taken_for_one() {
             ("e", OK, content_range(first, 10), "AB".into())
         }),
         ("another end, and all of it", |first, _| {
-            ("e", OK, content_range(first, 10), "ABCDEFGHIJ"[first..].into())
+            (
+                "e",
+                OK,
+                content_range(first, 10),
+                "ABCDEFGHIJ"[first..].into(),
+            )
         }),
         ("more than it says", |first, end| {
             let more = "ABCDEFGHIJK"[first..=end].to_owned();
