@@ -21,7 +21,7 @@ use crate::remote_path::RemotePath;
 use crate::room::Room;
 use crate::rules::Rules;
 use crate::settings::{Settings, UploadMode};
-use crate::source::S3;
+use crate::source::{ReadAhead, S3};
 use crate::turns::{Turn, Turns};
 
 /// What lives as long as the process.
@@ -66,8 +66,8 @@ impl Deliverer {
     /// Delivers from `s3` by `settings`.
     pub fn new(settings: Settings, s3: S3) -> Self {
         Self {
+            s3: s3.with_read_ahead(ReadAhead::within(settings.memory)),
             settings,
-            s3,
             breaker: Breaker::default(),
             kept: Kept::default(),
             rules: Rules::default(),

@@ -10,6 +10,8 @@
 //! |---|---|
 //! | `source` | [`S3`]: open, reopen, look, delete; the private key |
 //! | `body` | [`Body`]: the bytes, resumed and compared |
+//! | `stream`, `pinned` | a stretch of them, gone on with where it breaks off; the range that asks for it |
+//! | `ranges`, `range` | [`ReadAhead`]: several ranges at once, where S3 is the slower end; one of them |
 //! | `place` | where a body can go back to, and [`Checkpoint`] |
 //! | `digest` | [`Digest`]: S3's algorithms, with states that can be written down |
 //! | `checksum`, `parts` | what S3 tells of an object's checksum, and of those of its parts |
@@ -21,7 +23,11 @@ mod checksum;
 mod digest;
 mod error;
 mod parts;
+mod pinned;
 mod place;
+mod range;
+mod ranges;
+mod stream;
 
 use std::time::Duration;
 
@@ -42,12 +48,13 @@ pub use checksum::ChecksumCheck;
 pub use digest::{Algorithm, Checksum, Digest};
 pub use error::SourceError;
 pub use place::Checkpoint;
+pub use ranges::ReadAhead;
 
 use crate::object::{ObjectName, ObjectVersion};
 use crate::rules::{Rule, Rules};
 use crate::secret::Secret;
-use body::unchecked;
 use checksum::{Headers, Told};
+use pinned::{Pinned, unchecked};
 
 /// How long S3 may take to begin an answer. The SDK has no such limit of its own, and a body is
 /// watched by its stalled-stream protection.
@@ -66,6 +73,7 @@ pub struct S3 {
     client: Client,
     /// Whether this is AWS's own S3, where `If-Match` on a DELETE is known to hold.
     is_aws: bool,
+    read_ahead: ReadAhead,
     rules: Rules,
 }
 
@@ -126,6 +134,7 @@ impl S3 {
         Self {
             client,
             is_aws: endpoint.is_none(),
+            read_ahead: ReadAhead::default(),
             rules: Rules::default(),
         }
     }
@@ -135,8 +144,15 @@ impl S3 {
         Self {
             client,
             is_aws: false,
+            read_ahead: ReadAhead::default(),
             rules: Rules::default(),
         }
+    }
+
+    /// The same with other limits to what a body reads ahead.
+    #[must_use]
+    pub fn with_read_ahead(self, read_ahead: ReadAhead) -> Self {
+        Self { read_ahead, ..self }
     }
 
     /// The same with other rules than ship, for the tests that have to notice.
@@ -171,7 +187,7 @@ impl S3 {
             Ok(answer) => {
                 let told = self.told(&Headers::from(&answer));
                 let (version, stream) = pin(name, answer)?;
-                let body = Body::new(self.client.clone(), version.clone(), told, stream);
+                let body = Body::new(self.pinned(&version), told, self.read_ahead, stream);
                 Ok(Found::Object(version, Box::new(body)))
             }
             Err(error) if is_missing_key(&error) => Ok(Found::Nothing),
@@ -203,7 +219,7 @@ impl S3 {
         match answer {
             Ok(head) if is_version(&head, version) && size_of(&head) == Some(version.size) => {
                 let told = self.told(&Headers::from(&head));
-                let body = Body::resumed(self.client.clone(), version.clone(), told, from)?;
+                let body = Body::resumed(self.pinned(version), told, self.read_ahead, from)?;
                 Ok(Found::Object(version.clone(), Box::new(body)))
             }
             Ok(_) => self.open(name).await,
@@ -211,6 +227,13 @@ impl S3 {
             // missing bucket.
             Err(error) if status(&error) == Some(404) => self.open(name).await,
             Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    fn pinned(&self, version: &ObjectVersion) -> Pinned {
+        Pinned {
+            client: self.client.clone(),
+            version: version.clone(),
         }
     }
 

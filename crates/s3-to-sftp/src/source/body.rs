@@ -4,33 +4,31 @@
 //! The SDK's own comparison is off: it covers one GET without a range, and neither a body that broke
 //! off nor an object in parts. The one here goes on through ranges, rewinds and other processes.
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::ResponseChecksumValidation;
+use std::sync::Arc;
+
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::checksum::{ChecksumCheck, Told, compare};
 use super::digest::{Algorithm, Checksum, Digest};
 use super::error::SourceError;
 use super::parts::Parts;
+use super::pinned::Pinned;
 use super::place::{Checkpoint, Fit, Place, Trail};
-use super::{is_missing_key, status};
-use crate::object::ObjectVersion;
+use super::ranges::{Ranges, ReadAhead};
+use super::stream::Stream;
 use crate::transfer;
-
-/// A body that breaks off is gone on with this often without a byte in between.
-const RESUMES_WITHOUT_PROGRESS: u32 = 3;
 
 /// The bytes of one version.
 #[derive(Debug)]
 pub struct Body {
-    client: Client,
-    version: ObjectVersion,
-    /// None where the next bytes have to be asked for.
-    stream: Option<ByteStream>,
+    pinned: Arc<Pinned>,
+    /// From the offset on, or closed while ranges bring the bytes.
+    stream: Stream,
+    ranges: Ranges,
     /// Came already, and belongs to the next part.
     ahead: Bytes,
-    resumes_left: u32,
     place: Place,
     trail: Trail,
     compared: Compared,
@@ -46,7 +44,7 @@ enum Compared {
 }
 
 impl Compared {
-    fn new(client: &Client, version: &ObjectVersion, told: Told) -> Self {
+    fn new(pinned: &Pinned, told: Told) -> Self {
         match told {
             Told::Nothing => Self::Nothing,
             Told::Whole(algorithm, expected) => Self::Whole(algorithm, expected),
@@ -55,8 +53,8 @@ impl Compared {
                 value,
                 parts,
             } => Self::ByPart(Parts::new(
-                client.clone(),
-                version.clone(),
+                pinned.client.clone(),
+                pinned.version.clone(),
                 algorithm,
                 value,
                 parts,
@@ -84,47 +82,45 @@ impl Compared {
 impl Body {
     /// From the first byte, which is on its way.
     pub(super) fn new(
-        client: Client,
-        version: ObjectVersion,
+        pinned: Pinned,
         told: Told,
-        stream: ByteStream,
+        read_ahead: ReadAhead,
+        answer: ByteStream,
     ) -> Self {
-        let mut compared = Compared::new(&client, &version, told);
+        let mut compared = Compared::new(&pinned, told);
         if let Compared::ByPart(parts) = &mut compared {
             parts.ask(1);
         }
         let place = Place::start(compared.other());
-        Self::at(client, version, compared, place, Some(stream))
+        let body = Self::at(pinned, compared, place, read_ahead);
+        Self {
+            stream: body.stream.answered(answer),
+            ..body
+        }
     }
 
     /// From a checkpoint; nothing is asked for before the first byte is wanted.
     pub(super) fn resumed(
-        client: Client,
-        version: ObjectVersion,
+        pinned: Pinned,
         told: Told,
+        read_ahead: ReadAhead,
         from: &Checkpoint,
     ) -> Result<Self, SourceError> {
-        let mut compared = Compared::new(&client, &version, told);
-        let place = from.place(version.size, compared.fit())?;
+        let mut compared = Compared::new(&pinned, told);
+        let place = from.place(pinned.version.size, compared.fit())?;
         if matches!(compared, Compared::ByPart(_)) && place.other.is_none() {
             compared = Compared::Nothing;
         }
-        Ok(Self::at(client, version, compared, place, None))
+        Ok(Self::at(pinned, compared, place, read_ahead))
     }
 
-    fn at(
-        client: Client,
-        version: ObjectVersion,
-        compared: Compared,
-        place: Place,
-        stream: Option<ByteStream>,
-    ) -> Self {
+    fn at(pinned: Pinned, compared: Compared, place: Place, read_ahead: ReadAhead) -> Self {
+        let pinned = Arc::new(pinned);
         Self {
-            client,
-            version,
-            stream,
+            stream: Stream::new(Arc::clone(&pinned), place.offset, None),
+            ranges: Ranges::new(Arc::clone(&pinned), read_ahead),
+            pinned,
             ahead: Bytes::new(),
-            resumes_left: RESUMES_WITHOUT_PROGRESS,
             trail: Trail::new(place.clone()),
             place,
             compared,
@@ -169,9 +165,9 @@ impl Body {
                 // Given up since.
                 self.place.other = None;
             }
-            self.stream = None;
+            self.stream = Stream::new(Arc::clone(&self.pinned), self.place.offset, None);
+            self.ranges.reset();
             self.ahead = Bytes::new();
-            self.resumes_left = RESUMES_WITHOUT_PROGRESS;
             self.checked = None;
         }
         self.place.offset
@@ -182,69 +178,41 @@ impl Body {
         if !self.ahead.is_empty() {
             return Ok(std::mem::take(&mut self.ahead));
         }
-        loop {
-            let Some(stream) = &mut self.stream else {
-                self.stream = Some(self.ask().await?);
-                continue;
-            };
-            let broken = match stream.try_next().await {
-                Ok(Some(bytes)) if bytes.is_empty() => continue,
-                Ok(Some(bytes)) => {
-                    self.resumes_left = RESUMES_WITHOUT_PROGRESS;
-                    return Ok(bytes);
-                }
-                Ok(None) => self.wrong_length(0),
-                Err(error) => SourceError::Body(error.into()),
-            };
-            self.stream = None;
-            if self.resumes_left == 0 {
-                return Err(broken);
-            }
-            self.resumes_left -= 1;
-            tracing::warn!(
-                object = %self.version.name,
-                offset = self.place.offset,
-                "the body broke off; going on from there"
-            );
-        }
+        let part = match &self.compared {
+            Compared::ByPart(parts) => parts.size(self.place.part.number, self.place.part.start),
+            Compared::Nothing | Compared::Whole(..) => None,
+        };
+        self.ranges.fill(self.place.offset, part);
+        let begun = Instant::now();
+        let bytes = self.wait().await?;
+        self.ranges.waited(bytes.len(), begun.elapsed());
+        Ok(bytes)
     }
 
-    /// Asks for the rest, pinned to the version that was begun.
-    async fn ask(&self) -> Result<ByteStream, SourceError> {
+    /// Waits for them, from wherever they come.
+    async fn wait(&mut self) -> Result<Bytes, SourceError> {
         let offset = self.place.offset;
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.version.name.bucket)
-            .key(&self.version.name.key)
-            .set_version_id(self.version.version_id.clone())
-            .if_match(&self.version.etag)
-            .range(format!("bytes={offset}-"))
-            .customize()
-            // No checksum is asked for: that of a range is none to compare with.
-            .config_override(unchecked());
-        match request.send().await {
-            Ok(answer) => {
-                // A store that ignores the range would send the beginning again, as if it were the
-                // rest; one that ignores If-Match, another object's.
-                let from = format!("bytes {offset}-");
-                if !answer
-                    .content_range()
-                    .is_some_and(|range| range.starts_with(&from))
-                {
-                    return Err(SourceError::Malformed {
-                        header: "Content-Range",
-                    });
+        if self.ranges.has(offset) {
+            match self.ranges.next(offset).await {
+                Ok(bytes) => {
+                    // Not before: a store that knows no ranges goes on sending all of it.
+                    self.stream.close();
+                    return Ok(bytes);
                 }
-                if answer.e_tag() != Some(self.version.etag.as_str()) {
-                    return Err(SourceError::Replaced);
+                Err(error) if error.is_of_the_object() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        object = %self.pinned.version.name, offset, error = %error,
+                        "reading ahead failed; going on with one stream"
+                    );
+                    self.ranges.give_up();
                 }
-                Ok(answer.body)
             }
-            Err(error) if status(&error) == Some(412) => Err(SourceError::Replaced),
-            Err(error) if is_missing_key(&error) => Err(SourceError::Vanished),
-            Err(error) => Err(SourceError::from_sdk(error)),
         }
+        if self.stream.offset() != offset {
+            self.stream = Stream::new(Arc::clone(&self.pinned), offset, None);
+        }
+        self.stream.next().await
     }
 
     /// Where the current part ends, or the object.
@@ -256,7 +224,7 @@ impl Body {
                 Some(end) if end >= self.place.offset => return Ok(end),
                 _ => {
                     tracing::warn!(
-                        object = %self.version.name,
+                        object = %self.pinned.version.name,
                         part = part.number,
                         "the store does not tell the object's parts as S3 does: its checksum is \
                          not compared"
@@ -266,22 +234,13 @@ impl Body {
                 }
             }
         }
-        Ok(self.version.size)
+        Ok(self.pinned.version.size)
     }
 
     /// Everything is given out: whether it was the object. Changes nothing that calling it again
     /// would miss.
     async fn finish(&mut self) -> Result<(), SourceError> {
-        // A body that is longer than it was said to be is another one.
-        if let Some(stream) = &mut self.stream {
-            // That it breaks off behind the last byte harms nobody.
-            if let Ok(Some(more)) = stream.try_next().await
-                && !more.is_empty()
-            {
-                return Err(self.wrong_length(more.len()));
-            }
-            self.stream = None;
-        }
+        self.stream.finish().await?;
         self.checked = Some(match &self.compared {
             Compared::Nothing => ChecksumCheck::NotTold,
             Compared::Whole(algorithm, expected) => {
@@ -313,13 +272,6 @@ impl Body {
         }
         Ok(more)
     }
-
-    fn wrong_length(&self, more: usize) -> SourceError {
-        SourceError::Length {
-            expected: self.version.size,
-            got: self.place.offset.saturating_add(more as u64),
-        }
-    }
 }
 
 impl transfer::Source for Body {
@@ -337,9 +289,6 @@ impl transfer::Source for Body {
                 return Ok(None);
             }
             let mut bytes = self.receive().await?;
-            if self.place.offset + bytes.len() as u64 > self.version.size {
-                return Err(self.wrong_length(bytes.len()));
-            }
             let here = usize::try_from(limit - self.place.offset).unwrap_or(usize::MAX);
             if bytes.len() > here {
                 self.ahead = bytes.split_off(here);
@@ -349,10 +298,4 @@ impl transfer::Source for Body {
             return Ok(Some(bytes));
         }
     }
-}
-
-/// The SDK compares nothing by itself.
-pub(super) fn unchecked() -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new()
-        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
 }

@@ -85,6 +85,11 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// There is another object now, or none: asking again does not help.
+    pub(super) fn is_of_the_object(&self) -> bool {
+        matches!(self, Self::Replaced | Self::Vanished)
+    }
+
     pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,

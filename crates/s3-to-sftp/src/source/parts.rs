@@ -111,6 +111,14 @@ impl Parts {
         }))
     }
 
+    /// The size of the parts, as far as part `number` shows it that begins at `start`: where it is one
+    /// of many that are equal.
+    pub(super) fn size(&self, number: u32, start: u64) -> Option<u64> {
+        let size = self.known.get(&number)?.size;
+        let before = u64::from(number - 1).checked_mul(size)?;
+        (number < self.count && before == start).then_some(size)
+    }
+
     /// Whether all bytes of part `number` have its checksum.
     pub(super) fn compare(&self, number: u32, digest: &Digest) -> Result<(), SourceError> {
         let found = if self.count == 1 {

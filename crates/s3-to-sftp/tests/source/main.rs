@@ -10,12 +10,13 @@ mod archive;
 mod checkpoints;
 mod odd_store;
 mod parts;
+mod ranges;
 mod rewinding;
 mod whole;
 
 use bytes::Bytes;
 use s3_to_sftp::object::{ObjectName, ObjectVersion};
-use s3_to_sftp::source::{self, Body, ChecksumCheck, Digest, Found, S3, SourceError};
+use s3_to_sftp::source::{self, Body, ChecksumCheck, Digest, Found, ReadAhead, S3, SourceError};
 use s3_to_sftp::transfer::Source as _;
 use testkit::s3::{Action, Algorithm, Coverage, Request, S3Server};
 
@@ -89,6 +90,13 @@ impl World {
         s3.create_bucket(BUCKET);
         let source = S3::with_client(s3.client());
         Self { s3, source }
+    }
+
+    fn reading_ahead(self, read_ahead: ReadAhead) -> Self {
+        Self {
+            source: self.source.with_read_ahead(read_ahead),
+            ..self
+        }
     }
 
     /// Stores the bytes, cut into parts at `cuts` where it is a kind that has parts. Gives the number of parts.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -118,10 +119,27 @@ fn step() -> impl Strategy<Value = Step> {
 /// Whatever happens on the way, the bytes are the object's, and all of them were compared.
 #[test]
 fn any_way_leads_to_the_same_bytes_and_the_same_result() {
+    any_way(ReadAhead::default(), 150);
+}
+
+/// Over ranges, too, which break off as well.
+#[test]
+fn any_way_leads_to_the_same_bytes_over_ranges() {
+    let read_ahead = ReadAhead {
+        budget: MIB,
+        range: 128 * 1024,
+        least: 0,
+        trial: None,
+        patience: Duration::from_secs(60),
+    };
+    any_way(read_ahead, 60);
+}
+
+fn any_way(read_ahead: ReadAhead, cases: u32) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     let cut = Arc::new(AtomicU64::new(u64::MAX));
-    let world = runtime.block_on(World::new());
+    let world = runtime.block_on(World::new()).reading_ahead(read_ahead);
     let next_cut = Arc::clone(&cut);
     world
         .s3
@@ -139,7 +157,7 @@ fn any_way_leads_to_the_same_bytes_and_the_same_result() {
         proptest::collection::vec(step(), 0..16),
     );
     let mut runner = TestRunner::new(Config {
-        cases: 150,
+        cases,
         ..Config::default()
     });
     let outcome = runner.run(&strategy, |(kind, size, cuts, steps)| {

@@ -3,6 +3,7 @@
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::source::Disposal;
 use testkit::payload;
+use testkit::proxy::Proxy;
 use testkit::s3::Action as S3Action;
 use testkit::sftp::{Operation, closed_port};
 
@@ -73,6 +74,45 @@ async fn an_object_replaced_during_the_transfer() {
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
     assert_eq!(world.file("f"), newer, "the newer one is delivered");
     world.assert_only(&["f"]);
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// Delivers an object that is large enough to be read ahead, and says how often it was asked for.
+async fn requests_for_a_large_object(world: &World, extra: &[(&str, &str)]) -> usize {
+    let content = payload::ramp(40 * MIB);
+    world.put("f", content.clone());
+    let outcome = world.deliver_by(&world.deliverer(extra), "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == content, "byte by byte");
+    assert!(!world.has_source("f"));
+    world.s3.count("GetObject")
+}
+
+#[tokio::test]
+async fn an_s3_that_is_slower_than_the_server_is_read_over_several_connections() {
+    let (world, _server) = world().await;
+    // The first connection, that is: 16 MiB take two seconds.
+    world.s3.hook(|request| {
+        if request.operation == "GetObject" && request.number == 1 {
+            return S3Action::Slow {
+                bytes_per_second: 8 * MIB as u64,
+            };
+        }
+        S3Action::Pass
+    });
+    let requests = requests_for_a_large_object(&world, &[]).await;
+    assert!(requests > 2, "{requests}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_slower_than_s3_is_read_for_by_one_request() {
+    let (world, server) = world().await;
+    let proxy = Proxy::start(server.port()).await;
+    proxy.rate(16 * MIB as u64);
+    let port = proxy.port().to_string();
+    let requests = requests_for_a_large_object(&world, &[("SSH_PORT", &port)]).await;
+    assert_eq!(requests, 1);
 }
 
 #[tokio::test]
