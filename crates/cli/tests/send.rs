@@ -168,6 +168,7 @@ async fn json_is_the_receipt() {
         "checksum": { "equal": { "algorithm": "crc64nvme" } },
         "read_back": false,
         "durable": "file-and-name",
+        "channels": 1,
         "hops": 0,
         "seconds": null,
     });

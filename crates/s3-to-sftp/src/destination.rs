@@ -254,15 +254,23 @@ impl transfer::Destination for Temporary<'_> {
     }
 
     /// Sends the last write and waits for none: over one channel a server carries out in order what follows, and the
-    /// verification asks for the answers. That spares a small file a round trip. Several channels are no order.
+    /// verification asks for the answers. That spares a small file a round trip. Several channels are no order, and
+    /// neither is a server that carries requests out side by side.
     async fn finish_writing(&mut self) -> Result<(), Cause> {
         let sent = match &mut self.upload {
-            Some(upload) if upload.is_wide() => upload.drain().await,
+            Some(upload) if upload.is_wide() || !is_in_order(self.session) => upload.drain().await,
             Some(upload) => upload.send_rest().await,
             None => Ok(()),
         };
         sent.map_err(|error| self.failed(error))
     }
+}
+
+/// Whether a server carries out FSYNC behind the writes that were sent before it. The draft asks for that (section
+/// 6.1), and pkg/sftp does it for CLOSE alone; OpenSSH's program does one request at a time. Who has no FSYNC
+/// promises nothing by it.
+fn is_in_order(session: &Session) -> bool {
+    !session.has_fsync() || session.extensions().are_those_of_openssh()
 }
 
 /// Removes the temporary of a delivery that was given up while its OPEN was on its way.

@@ -50,6 +50,7 @@ async fn an_upload_is_delivered_and_its_source_is_deleted() {
         "checksum": { "equal": { "algorithm": "crc64nvme" } },
         "read_back": false,
         "durable": "file-and-name",
+        "channels": 1,
         "hops": 0,
         "seconds": null,
     });

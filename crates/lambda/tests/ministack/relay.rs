@@ -107,6 +107,8 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     let line = Proxy::start(account.sshd().account().port).await;
     let mut environment = environment(&s3);
     environment.push(("SSH_PORT".to_owned(), line.port().to_string()));
+    // A connection for each hop: that is what they are told by here.
+    environment.push(("SSH_KEEP_CONNECTION".to_owned(), "no".to_owned()));
     account
         .create_function_with(
             "provided.al2023",

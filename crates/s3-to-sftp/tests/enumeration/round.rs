@@ -60,6 +60,7 @@ struct Abrupt {
     /// When a retry began that delivered and was over before this one: what was there then, it has removed. What
     /// is made since is a last request that came late.
     outlived: Option<SystemTime>,
+    ended: SystemTime,
 }
 
 /// See the module.
@@ -242,7 +243,14 @@ impl Round {
                 // The same version: its attempt has removed what the ones before have left.
                 let now = self.ledger.versions();
                 message.delivered = Some((receive, now, began));
-                let stays = |it: &Abrupt| it.versions != now || it.receive >= receive;
+                // Unless they were still under way when it began: what they sent last may have come behind its removal.
+                for before in &mut message.abrupt {
+                    if before.ended > began {
+                        before.outlived = before.outlived.max(Some(began));
+                    }
+                }
+                let stays =
+                    |it: &Abrupt| it.versions != now || it.receive >= receive || it.ended > began;
                 message.abrupt.retain(stays);
             }
             Some(_) => message.is_done = true,
@@ -255,6 +263,7 @@ impl Round {
                 receive,
                 versions,
                 outlived: outlived.map(|(_, _, began)| began),
+                ended: SystemTime::now(),
             });
         }
     }

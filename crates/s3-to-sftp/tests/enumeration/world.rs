@@ -62,8 +62,11 @@ impl Guise {
             | Self::RefusesReopen
             | Self::TakesAtRename
             | Self::OwnCopies
-            | Self::WritesSideBySide
             | Self::IgnoresExcl => Extensions::OPENSSH,
+            Self::WritesSideBySide => Extensions {
+                rest: false,
+                ..Extensions::OPENSSH
+            },
             Self::StoresTheBeginning => Extensions {
                 fsync: false,
                 ..Extensions::OPENSSH

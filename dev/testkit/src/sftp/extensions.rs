@@ -20,6 +20,9 @@ pub struct Extensions {
     pub hardlink: bool,
     /// `statvfs@openssh.com`.
     pub statvfs: bool,
+    /// The rest of what OpenSSH's `sftp-server` lists. Announced, so that it passes for one, and not understood:
+    /// nobody who uploads needs them.
+    pub rest: bool,
 }
 
 impl Extensions {
@@ -30,6 +33,7 @@ impl Extensions {
         limits: true,
         hardlink: true,
         statvfs: true,
+        rest: true,
     };
     /// A server that knows the draft and nothing else.
     pub const NONE: Self = Self {
@@ -38,6 +42,7 @@ impl Extensions {
         limits: false,
         hardlink: false,
         statvfs: false,
+        rest: false,
     };
 
     pub(super) fn announced(self) -> Vec<(&'static str, &'static str)> {
@@ -47,6 +52,9 @@ impl Extensions {
             (self.hardlink, ("hardlink@openssh.com", "1")),
             (self.fsync, ("fsync@openssh.com", "1")),
             (self.limits, ("limits@openssh.com", "1")),
+            (self.rest, ("fstatvfs@openssh.com", "2")),
+            (self.rest, ("lsetstat@openssh.com", "1")),
+            (self.rest, ("expand-path@openssh.com", "1")),
         ]
         .into_iter()
         .filter_map(|(on, extension)| on.then_some(extension))

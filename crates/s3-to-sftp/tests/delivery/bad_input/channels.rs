@@ -7,7 +7,7 @@ use std::time::Duration;
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
 use testkit::proxy::Proxy;
-use testkit::sftp::{Action, Builder, Operation, Request, SftpServer, flags};
+use testkit::sftp::{Action, Builder, Extensions, Operation, Request, SftpServer, flags};
 
 use super::with;
 use crate::world::World;
@@ -62,7 +62,13 @@ async fn a_number_of_channels_is_taken_at_its_word() {
 
 #[tokio::test]
 async fn a_server_that_only_calls_itself_openssh_gets_one_channel() {
-    let builder = SftpServer::builder().identification("SSH-2.0-OpenSSH_9.2");
+    let extensions = Extensions {
+        rest: false,
+        ..Extensions::OPENSSH
+    };
+    let builder = SftpServer::builder()
+        .identification("SSH-2.0-OpenSSH_9.2")
+        .extensions(extensions);
     let (world, server, proxy) = far(builder).await;
     arrives(&world, &proxy, "auto").await;
     assert_eq!(writers(&server).len(), 1);
