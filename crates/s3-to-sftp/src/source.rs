@@ -367,12 +367,15 @@ const DELETE_TRIES: usize = 3;
 pub struct LastLook<'a> {
     s3: &'a S3,
     version: &'a ObjectVersion,
-    /// When S3 last answered that the version is still there.
+    /// When S3 was last asked and found the version there. Not when its answer was read: that may have lain in the
+    /// socket of a process that was stopped.
     confirmed: Option<Instant>,
 }
 
-/// How old the answer may be when a rename goes out.
+/// How long ago the question may have been asked when a rename goes out.
 const LOOK_AGE: Duration = Duration::from_secs(2);
+/// So many answers in a row may take longer than that.
+const LOOK_TRIES: u32 = 5;
 
 impl<'a> LastLook<'a> {
     /// Looks after `version`; nothing is asked yet.
@@ -384,15 +387,22 @@ impl<'a> LastLook<'a> {
         }
     }
 
-    /// Makes sure that S3 has confirmed the version less than 2 s ago.
+    /// Makes sure that the version was there less than 2 s ago.
     ///
     /// # Errors
     ///
-    /// [`SourceError::Replaced`], [`SourceError::Vanished`], or S3 did not say.
+    /// [`SourceError::Replaced`], [`SourceError::Vanished`], or S3 did not say in time.
     pub async fn confirm(&mut self) -> Result<(), SourceError> {
+        let mut tries = 0;
         while self.confirmed.is_none_or(|at| at.elapsed() >= LOOK_AGE) {
+            if tries == LOOK_TRIES {
+                let slow = format!("each of {tries} HEAD requests took longer than {LOOK_AGE:?}");
+                return Err(SourceError::Other(slow.into()));
+            }
+            tries += 1;
+            let asked = Instant::now();
             match self.s3.look(self.version).await? {
-                Look::Same => self.confirmed = Some(Instant::now()),
+                Look::Same => self.confirmed = Some(asked),
                 Look::Replaced => return Err(SourceError::Replaced),
                 Look::Gone => return Err(SourceError::Vanished),
             }

@@ -17,6 +17,7 @@ use super::sync::Locked;
 /// What is wrong with one answer.
 pub(super) enum Fault {
     LoseAnswer,
+    Late(Duration),
     Cut {
         after: u64,
     },
@@ -67,7 +68,7 @@ pub(super) struct FaultyBody {
 }
 
 impl FaultyBody {
-    /// `LoseAnswer` is no fault of a body: the server handles it.
+    /// `LoseAnswer` and `Late` are no faults of a body: the server handles them.
     pub(super) fn new(inner: Body, fault: Fault) -> Self {
         let mut body = Self {
             inner,
@@ -80,7 +81,7 @@ impl FaultyBody {
             pause: None,
         };
         match fault {
-            Fault::LoseAnswer => {}
+            Fault::LoseAnswer | Fault::Late(_) => {}
             Fault::Cut { after } => body.stop = Some((after, Stop::Cut)),
             Fault::RunAt { offset, run } => body.stop = Some((offset, Stop::Run(run))),
             Fault::Corrupt { offset } => body.corrupt = Some(offset),

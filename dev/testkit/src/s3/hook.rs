@@ -52,6 +52,8 @@ pub enum Action {
     },
     /// Carried out, but the connection breaks before a byte of the answer.
     LoseAnswer,
+    /// Carried out at once, and answered so much later: what is told is how things were.
+    AnswerLate(Duration),
     /// The connection breaks after so many bytes of the body, although Content-Length promised more.
     /// A body that is not longer passes.
     CutBody {
@@ -135,6 +137,7 @@ impl fmt::Debug for Action {
             Self::CutBody { .. } => "CutBody",
             Self::Slow { .. } => "Slow",
             Self::Corrupt { .. } => "Corrupt",
+            Self::AnswerLate(_) => "AnswerLate",
             Self::Delay(_) => "Delay",
             Self::Hold(_) => "Hold",
             Self::Run(_) => "Run",
@@ -228,6 +231,7 @@ impl S3Access for Gate {
             Action::Delay(duration) => tokio::time::sleep(duration).await,
             Action::Hold(until) => until.await,
             Action::Run(run) => run(),
+            Action::AnswerLate(by) => plan.set(Fault::Late(by)),
             Action::LoseAnswer => plan.set(Fault::LoseAnswer),
             Action::CutBody { after } => plan.set(Fault::Cut { after }),
             Action::Slow { bytes_per_second } => plan.set(Fault::Slow { bytes_per_second }),

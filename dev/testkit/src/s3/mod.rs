@@ -241,6 +241,10 @@ async fn answer(
     response.headers_mut().insert("x-amz-request-id", id);
     match plan.take() {
         None => Ok(response),
+        Some(Fault::Late(by)) => {
+            tokio::time::sleep(by).await;
+            Ok(response)
+        }
         Some(Fault::LoseAnswer) => Err(HttpError::new("answer lost by a hook".into())),
         Some(fault) => {
             Ok(response.map(|body| Body::http_body_unsync(FaultyBody::new(body, fault))))

@@ -374,6 +374,30 @@ async fn a_look_that_grew_old_while_a_rename_was_refused_is_repeated() {
     world.assert_only(&["f"]);
 }
 
+/// S3's answer lies in the socket for 2 s, as in that of a process that was stopped: what it tells is how things
+/// were when it was asked for, and v2 is there by now.
+#[tokio::test]
+async fn a_look_that_was_answered_late_is_repeated() {
+    let (world, _server) = world().await;
+    world.put("f", "one");
+    // Real time, as above.
+    let late = std::time::Duration::from_millis(2100);
+    world.s3.hook(move |request| {
+        if (request.operation.as_str(), request.number) == ("HeadObject", 1) {
+            testkit::s3::Action::AnswerLate(late)
+        } else {
+            testkit::s3::Action::Pass
+        }
+    });
+    world.at("HeadObject", 2, |store| {
+        store.put(World::BUCKET, "f", "two");
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(world.file("f"), b"two");
+    world.assert_only(&["f"]);
+}
+
 /// Somebody takes the temporary between the verification and the rename.
 #[tokio::test]
 async fn a_temporary_that_is_lost_is_a_reason_to_try_again() {
