@@ -21,8 +21,8 @@ unset AWS_CA_BUNDLE
 cargo run --quiet -p soak -- "$@"
 (($# == 0)) || exit 0
 
-printf '\n20 GiB through a real queue, in invocations of 20 s, two of which are killed\n'
+printf '\n20 GiB through a real queue, in invocations of 10 s, two of which are killed\n'
 export MINISTACK=$PWD/.test/venv/bin/ministack AWS_CLI=$PWD/.test/venv/bin/aws
-export RELAY_MIB=20480 RELAY_TIMEOUT=20 RELAY_MIB_PER_SECOND=0
+export RELAY_MIB=20480 RELAY_TIMEOUT=10 RELAY_MIB_PER_SECOND=0
 cargo test --quiet -p s3-to-sftp-lambda --features real-servers --test ministack -- \
     --nocapture an_object_is_relayed_through_a_queue_by_invocations_that_are_killed

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use testkit::runtime_api::{Bootstrap, Invocation, Outcome, RuntimeApi};
 use testkit::s3::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 
 use crate::errand::Errand;
 use crate::meter::{Meter, Reading};
@@ -26,7 +28,12 @@ pub(crate) async fn deliver(
     world: &mut World,
 ) -> Result<(Spent, Reading), String> {
     let api = RuntimeApi::start().await;
-    let env = environment(errand, world);
+    let first = FirstByte::listen()?;
+    let port = match errand.start {
+        Start::FirstByte => first.port,
+        Start::Poll | Start::Cold | Start::Warm => errand.port,
+    };
+    let env = environment(errand, world, port);
     let invocation = Invocation::new(errand.event.clone());
     let meter = Meter::begin(world)?;
     let begun = Instant::now();
@@ -35,6 +42,19 @@ pub(crate) async fn deliver(
         Start::Poll => {
             api.polled().await;
             (spent(begun, Duration::ZERO, &process), meter)
+        }
+        Start::FirstByte => {
+            api.polled().await;
+            let cpu_before = cpu(&process);
+            let begun = Instant::now();
+            let invocation = invocation.time(TIME);
+            tokio::select! {
+                arrived = first.arrives() => arrived?,
+                outcome = api.run(&invocation) => {
+                    return Err(format!("the function did not connect: {outcome:?}"));
+                }
+            }
+            (spent(begun, cpu_before, &process), meter)
         }
         Start::Cold => {
             answered(&api, invocation).await?;
@@ -83,7 +103,38 @@ fn cpu(process: &Bootstrap) -> Duration {
     proc::cpu(process.pid()).unwrap_or_default().total()
 }
 
-fn environment(errand: &Errand, world: &World) -> Vec<(String, String)> {
+/// A server that is waited for, and says nothing itself.
+struct FirstByte {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl FirstByte {
+    fn listen() -> Result<Self, String> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
+        let listener = listener.and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        });
+        let listener = listener.map_err(|error| error.to_string())?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?;
+        Ok(Self {
+            listener,
+            port: port.port(),
+        })
+    }
+
+    /// Waits for the first byte of the first client.
+    async fn arrives(&self) -> Result<(), String> {
+        let arrived = async {
+            let (mut client, _) = self.listener.accept().await?;
+            client.read_u8().await
+        };
+        arrived.await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+fn environment(errand: &Errand, world: &World, port: u16) -> Vec<(String, String)> {
     let account = &world.account;
     [
         ("AWS_ENDPOINT_URL", world.s3.endpoint()),
@@ -95,7 +146,7 @@ fn environment(errand: &Errand, world: &World) -> Vec<(String, String)> {
             &errand.memory_mib.to_string(),
         ),
         ("SSH_HOST", &account.host),
-        ("SSH_PORT", &errand.port.to_string()),
+        ("SSH_PORT", &port.to_string()),
         ("SSH_USERNAME", &account.username),
         ("SSH_PRIVATE_KEY", &format!("{SECRETS}:{KEY}")),
         ("SSH_HOST_KEY", &account.host_key),

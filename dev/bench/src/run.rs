@@ -97,7 +97,7 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
             (spent, meter.end(world)?)
         }
     };
-    if workload.start != Start::Poll {
+    if matches!(workload.start, Start::Cold | Start::Warm) {
         arrival::check(world.home(), payload, compares)?;
         if tool == Tool::Function && world.s3.count()? > 0 {
             return Err("a source is left".into());

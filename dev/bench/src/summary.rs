@@ -22,7 +22,8 @@ const READING: &str = "\
   without any delay, the same for all.
 - `sftp` and `lftp` have no S3 leg: they send a local file that lies in the page cache, and are spared half of the work.
 - Everybody but s3-to-sftp is measured from exec to exit. s3-to-sftp is measured from the event to its answer, by a process that has
-  delivered one small object before (it keeps no connection), or, where it says *cold*, from exec.
+  delivered one small object before and has kept its connection, or, where it says *cold*, from exec. *first-byte*: from the first event
+  of a process that waits for one to the first byte that it sends to the SSH server, its key fetched from S3 by then.
 - s3-to-sftp does more in that time: it compares S3's checksum, syncs the file to the disk, publishes it by a rename, looks at what lies
   there, and deletes the source. rclone asks the server for an MD5 of small files; `sftp` and `lftp` verify nothing.
 - `rclone-tuned`: `--sftp-chunk-size=255k --sftp-concurrency=64 --buffer-size=64M --transfers=16 --checkers=16`. `lftp-tuned`: 256 packets of
@@ -109,6 +110,7 @@ fn workload_table(records: &Records, workload: &Workload) -> String {
         Start::Cold => ", cold",
         Start::Warm => ", warm",
         Start::Poll => ", exec to first poll",
+        Start::FirstByte => ", first event to first byte to the SSH server",
     };
     let memory = match workload.memory_mib {
         128 => ", 128 MB function",
@@ -151,6 +153,7 @@ fn speed(records: &Records, any: &Record, workload: &Workload) -> String {
     };
     match any.payload {
         Payload { files: 0, .. } => String::new(),
+        _ if workload.start == Start::FirstByte => String::new(),
         Payload { files: 1, .. } if workload.name.starts_with("single") => {
             format!("{} round trips", of(round_trips))
         }

@@ -22,6 +22,9 @@ pub enum Start {
     Warm,
     /// With exec, and it ends with the first call of the Runtime API: no event at all.
     Poll,
+    /// With the first event of a process that has polled, and it ends with the first byte to the SSH server: nothing
+    /// is delivered.
+    FirstByte,
 }
 
 /// One line of the plan.
@@ -127,6 +130,9 @@ pub fn plan(quick: bool) -> Vec<Workload> {
     vec![
         Workload::alone("start", 0, Payload::NONE)
             .starting(Start::Poll)
+            .at_least(starts),
+        Workload::alone("first-byte", 0, single)
+            .starting(Start::FirstByte)
             .at_least(starts),
         Workload::one_file("large-0ms", 0, large, pythons),
         Workload::one_file("medium-0ms", 0, medium, pythons),

@@ -41,6 +41,7 @@ pub struct Builder {
     subsystem: bool,
     preferred: Option<Preferred>,
     window: u32,
+    packet_size: u32,
     port: u16,
     hooks: Vec<Hook>,
 }
@@ -68,6 +69,7 @@ impl Builder {
             subsystem: true,
             preferred: None,
             window: 2 * 1024 * 1024,
+            packet_size: 32 * 1024,
             port: 0,
             hooks: Vec::new(),
         }
@@ -189,6 +191,12 @@ impl Builder {
         self
     }
 
+    /// Bytes that one CHANNEL_DATA may hold; 32 KiB by default, as OpenSSH's (RFC 4254, section 5.1).
+    pub fn packet_size(mut self, bytes: u32) -> Self {
+        self.packet_size = bytes;
+        self
+    }
+
     /// A port that the test knows to be free, such as that of a server that was dropped: a partner that comes back.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
@@ -254,6 +262,7 @@ impl Builder {
             auth_rejection_time: Duration::ZERO,
             keys: host_keys,
             window_size: self.window,
+            maximum_packet_size: self.packet_size,
             inactivity_timeout: None,
             preferred: self.preferred.unwrap_or_default(),
             nodelay: true,

@@ -198,7 +198,7 @@ impl Disk {
                 self.file(&handle)?;
                 done()
             }
-            Call::Limits => Ok(Answer::Extended(limits())),
+            Call::Limits => Ok(Answer::Extended(limits(self.extensions.write_limit))),
             Call::Statvfs { path } => {
                 fs::metadata(at(&path))?;
                 Ok(Answer::Extended(plenty_of_space()))

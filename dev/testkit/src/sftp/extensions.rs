@@ -16,6 +16,8 @@ pub struct Extensions {
     pub fsync: bool,
     /// `limits@openssh.com`: without it clients have to stay with 32 KiB.
     pub limits: bool,
+    /// What it says there of the longest WRITE, in bytes. Longer ones are carried out all the same.
+    pub write_limit: u64,
     /// `hardlink@openssh.com`.
     pub hardlink: bool,
     /// `statvfs@openssh.com`.
@@ -31,6 +33,7 @@ impl Extensions {
         posix_rename: true,
         fsync: true,
         limits: true,
+        write_limit: MAX_DATA,
         hardlink: true,
         statvfs: true,
         rest: true,
@@ -40,6 +43,7 @@ impl Extensions {
         posix_rename: false,
         fsync: false,
         limits: false,
+        write_limit: MAX_DATA,
         hardlink: false,
         statvfs: false,
         rest: false,
@@ -74,11 +78,11 @@ impl Extensions {
 }
 
 /// Longest packet, longest READ, longest WRITE, most open handles.
-pub(super) fn limits() -> Bytes {
+pub(super) fn limits(write_limit: u64) -> Bytes {
     let mut out = BytesMut::with_capacity(32);
     out.put_u64(MAX_PACKET as u64);
     out.put_u64(MAX_DATA);
-    out.put_u64(MAX_DATA);
+    out.put_u64(write_limit);
     out.put_u64(1019);
     out.freeze()
 }

@@ -74,6 +74,23 @@ fn ports() {
 }
 
 #[test]
+fn channels_are_a_number_or_left_to_the_function() {
+    for (value, channels) in [
+        ("auto", Channels::Auto),
+        ("1", Channels::Number(1)),
+        ("16", Channels::Number(16)),
+    ] {
+        assert_eq!(settings(&[("SSH_CHANNELS", value)]).channels, channels);
+    }
+    for value in ["0", "17", "100", "-1", "many", "2.5"] {
+        assert!(
+            problem("SSH_CHANNELS", value).contains("1 to 16"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn private_keys_are_references_split_at_the_first_colon() {
     for (value, bucket, key) in [
         ("keys:id_ed25519", "keys", "id_ed25519"),

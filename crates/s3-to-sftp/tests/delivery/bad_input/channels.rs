@@ -104,6 +104,72 @@ async fn a_server_that_hangs_up_when_it_is_asked_for_another_channel() {
     assert_eq!(writers(&server).len(), 2, "one of each connection");
 }
 
+/// It names a limit for one WRITE that nobody means. One is kept to, however small; the other is more than a packet
+/// of ours ever holds.
+#[tokio::test]
+async fn servers_with_odd_limits_for_one_write() {
+    for (told, most) in [
+        (1024, 1024),
+        (4 << 30, sftp::extensions::MAX_WRITE_LENGTH as usize),
+    ] {
+        let extensions = Extensions {
+            write_limit: told,
+            ..Extensions::OPENSSH
+        };
+        let (world, server, proxy) = far(SftpServer::builder().extensions(extensions)).await;
+        arrives(&world, &proxy, "3").await;
+        let writes = server.requests_of(Operation::Write);
+        assert_eq!(writes.iter().map(|write| write.len).max(), Some(most));
+        assert!(writers(&server).len() > 1, "{told}");
+    }
+}
+
+/// RFC 4254 lets a server take no more than it likes in one CHANNEL_DATA.
+#[tokio::test]
+async fn a_server_whose_channel_packets_are_tiny() {
+    let builder = SftpServer::builder().packet_size(512);
+    let (world, server, proxy) = far(builder).await;
+    arrives(&world, &proxy, "3").await;
+    assert_eq!(writers(&server).len(), 3);
+}
+
+/// Writes are carried out and answered in whatever order (draft-02, section 6.1), on each channel.
+#[tokio::test]
+async fn a_server_that_answers_writes_out_of_order() {
+    let extensions = Extensions {
+        rest: false,
+        ..Extensions::OPENSSH
+    };
+    let (world, server, proxy) = far(SftpServer::builder().extensions(extensions)).await;
+    server.hook(|request| match request.operation {
+        Operation::Write => {
+            Action::Overtaken(usize::try_from(request.offset / 1024 % 3).expect("small"))
+        }
+        _ => Action::Pass,
+    });
+    arrives(&world, &proxy, "3").await;
+    assert_eq!(writers(&server).len(), 3);
+}
+
+/// However much is on its way: one write is answered after the other, each in its own time.
+#[tokio::test]
+async fn a_server_that_answers_one_write_at_a_time() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    let disk = Arc::new(tokio::sync::Mutex::new(()));
+    server.hook(move |request| match request.operation {
+        Operation::Write => {
+            let disk = Arc::clone(&disk);
+            Action::WaitAfter(Box::pin(async move {
+                let _turn = disk.lock().await;
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }))
+        }
+        _ => Action::Pass,
+    });
+    arrives(&world, &proxy, "3").await;
+    assert_eq!(writers(&server).len(), 3);
+}
+
 /// A home that is no file system: what one handle writes, another does not see.
 #[tokio::test]
 async fn a_home_where_each_handle_has_its_own_copy() {
