@@ -16,7 +16,7 @@ use crate::kept::{Idle, Kept};
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, Credentials, Target};
+use crate::ssh::{ConnectError, Connection, Credentials, Target, connect};
 use credentials::fetch;
 
 /// One connection at a time: the one that was kept, or one that is made when it is first needed.
@@ -290,7 +290,7 @@ impl<'a> Link<'a> {
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        match Connection::open(&target, credentials).await {
+        match connect(&target, credentials).await {
             Ok(connection) => {
                 self.kept.taken(credentials);
                 if self.kept.are_limits_untrue() {

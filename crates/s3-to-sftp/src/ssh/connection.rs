@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
 use russh::{Disconnect, Preferred, SshId, cipher};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
@@ -16,11 +16,10 @@ use tokio::time::{sleep, timeout};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::error::{ConnectError, KEY_EXCHANGE, ssh};
 use super::further::Further;
-use super::host_key::Pinned;
+use super::host_key::{Pinned, fingerprint};
 use super::login::{Credentials, log_in};
-use super::mismatch::Mismatch;
 use super::stream::{Cut, cuttable};
-use super::trust::Client;
+use super::trust::judge;
 
 /// How we introduce ourselves: RFC 4253 section 4.2.
 const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
@@ -62,53 +61,10 @@ pub struct Connection {
 impl Connection {
     /// Connects, checks the host key, logs in and starts SFTP.
     ///
-    /// Where a fingerprint is pinned, its type is not known, and a server shows one of several keys: the others are
-    /// asked for, over a connection each, before it is given up.
-    ///
     /// # Errors
     ///
     /// The step that failed, with the address and the account.
     pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
-        let pinned = target.host_keys.as_ref();
-        let may_have_another = pinned.is_some_and(Pinned::may_be_of_any_type);
-        let mut shown: Option<Mismatch> = None;
-        loop {
-            let types = shown.as_ref().map_or(&[][..], |it| &it.types);
-            let error = match Self::open_but_for(types, target, credentials).await {
-                Ok(connection) => {
-                    if shown.is_some() {
-                        connection.tell_type();
-                    }
-                    return Ok(connection);
-                }
-                Err(error) => error,
-            };
-            match (error, shown) {
-                (ConnectError::HostKey(further), before) => {
-                    let all = match before {
-                        Some(before) => before.and(further),
-                        None => further,
-                    };
-                    if !may_have_another || all.is_of_all_types() {
-                        return Err(ConnectError::HostKey(all));
-                    }
-                    shown = Some(all);
-                }
-                // It has no key of another type, or it is gone.
-                (error, Some(before)) if error.is_before_host_key() => {
-                    return Err(ConnectError::HostKey(before));
-                }
-                (error, _) => return Err(error),
-            }
-        }
-    }
-
-    /// Not asking for host keys of `types`.
-    async fn open_but_for(
-        types: &[Algorithm],
-        target: &Target,
-        credentials: &Credentials,
-    ) -> Result<Self, ConnectError> {
         let (tcp, address) = connect_tcp(target).await?;
         let (stream, cut) = cuttable(tcp, target.stall_timeout);
         // Whoever gives up below, by an error or by being dropped, takes the connection down.
@@ -120,7 +76,7 @@ impl Connection {
             seen: Arc::clone(&host_key),
         };
 
-        let handshake = client::connect_stream(Arc::new(config(target, types)), stream, client);
+        let handshake = client::connect_stream(Arc::new(config(target)), stream, client);
         let mut handle = tokio::select! {
             result = handshake => result.map_err(|error| error.at(address))?,
             () = no_banner(&cut, target.connect_timeout) => {
@@ -208,15 +164,6 @@ impl Connection {
     /// The fingerprint of the host key that the server proved, `SHA256:…`.
     pub fn host_key(&self) -> &str {
         &self.host_key
-    }
-
-    fn tell_type(&self) {
-        tracing::info!(
-            address = %self.address,
-            "the server shows another key first than the one whose fingerprint is pinned; to spare connections, set \
-             SSH_HOST_KEY to the key itself, or write the type before the fingerprint, like `ssh-rsa {}`",
-            self.host_key,
-        );
     }
 
     /// Whether the connection has ended, or its SFTP session.
@@ -370,10 +317,10 @@ async fn start_sftp(
     }
 }
 
-fn config(target: &Target, but_for: &[Algorithm]) -> client::Config {
+fn config(target: &Target) -> client::Config {
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(IDENTIFICATION)),
-        preferred: preferred(target.host_keys.as_ref(), but_for),
+        preferred: preferred(target.host_keys.as_ref()),
         // A server that is alive answers a keepalive. russh gives up when the fourth would be due and
         // none of three is answered, which then is the stall time-out.
         keepalive_interval: Some(target.stall_timeout / 4),
@@ -389,7 +336,7 @@ fn config(target: &Target, but_for: &[Algorithm]) -> client::Config {
 /// Lambda, it is the fastest; and a pinned key's type before all others, so that the server proves
 /// the key that is pinned and not another that it also has. Certificates only where an authority is pinned: a server
 /// that has one shows it in place of its key.
-fn preferred(pinned: Option<&Pinned>, but_for: &[Algorithm]) -> Preferred {
+fn preferred(pinned: Option<&Pinned>) -> Preferred {
     const ECDSA: [EcdsaCurve; 3] = [
         EcdsaCurve::NistP256,
         EcdsaCurve::NistP384,
@@ -398,16 +345,7 @@ fn preferred(pinned: Option<&Pinned>, but_for: &[Algorithm]) -> Preferred {
     let mut keys = vec![Algorithm::Ed25519];
     keys.extend(ECDSA.map(|curve| Algorithm::Ecdsa { curve }));
     keys.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
-    if let Some(pinned) = pinned {
-        let pinned = pinned.algorithms();
-        // A stable sort: among the pinned and among the others the order stays.
-        keys.sort_by_key(|algorithm| !pinned.iter().any(|it| same_type(it, algorithm)));
-    }
-    keys.retain(|algorithm| !but_for.iter().any(|it| same_type(it, algorithm)));
-    let certificates = match pinned {
-        Some(pinned) if pinned.asks_for_certificate() => keys.clone(),
-        _ => Vec::new(),
-    };
+    let certificates = pinned.map_or_else(Vec::new, |pinned| pinned.put_in_order(&mut keys));
     Preferred {
         host_key_certificates: Cow::Owned(certificates),
         key: Cow::Owned(keys),
@@ -422,9 +360,46 @@ fn preferred(pinned: Option<&Pinned>, but_for: &[Algorithm]) -> Preferred {
     }
 }
 
-fn same_type(one: &Algorithm, other: &Algorithm) -> bool {
-    match (one, other) {
-        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-        _ => one == other,
+/// What russh asks of us while it connects.
+struct Client {
+    address: SocketAddr,
+    expected: Option<Pinned>,
+    seen: Arc<Mutex<String>>,
+}
+
+/// An error inside russh's handshake.
+#[derive(Debug)]
+enum HandshakeError {
+    HostKey(Box<ConnectError>),
+    Ssh(russh::Error),
+}
+
+impl HandshakeError {
+    fn at(self, address: SocketAddr) -> ConnectError {
+        match self {
+            Self::HostKey(error) => *error,
+            Self::Ssh(source) => ssh(address, KEY_EXCHANGE, source),
+        }
+    }
+}
+
+impl From<russh::Error> for HandshakeError {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+impl client::Handler for Client {
+    type Error = HandshakeError;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        judge(self.address, self.expected.as_ref(), shown)
+            .map_err(|error| HandshakeError::HostKey(Box::new(error)))?;
+        let found = fingerprint(&shown.public_key());
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(true)
     }
 }

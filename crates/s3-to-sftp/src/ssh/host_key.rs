@@ -36,6 +36,8 @@ pub struct Pinned {
     keys: Vec<Pin>,
     authorities: Vec<Pin>,
     revoked: Vec<Fingerprint>,
+    /// Types that are not asked for any more.
+    passed_over: Vec<Algorithm>,
 }
 
 /// Why a server is not trusted.
@@ -78,6 +80,7 @@ impl HostKeys {
             keys: Vec::new(),
             authorities: Vec::new(),
             revoked: Vec::new(),
+            passed_over: Vec::new(),
         };
         for entry in &self.0 {
             let counts = entry.hosts.as_ref().is_none_or(|hosts| {
@@ -178,25 +181,32 @@ impl Pinned {
         keys.chain(authorities).collect::<Vec<_>>().join(" or ")
     }
 
-    /// The algorithms of the pinned keys, by the names that key exchange knows, to be preferred in it:
-    /// a server with several keys else shows one that is not pinned. Fingerprints tell none.
-    ///
-    /// An RSA key stands for both of its SHA-2 signatures; SHA-1 (`ssh-rsa`) has to be asked for elsewhere.
-    pub fn algorithms(&self) -> Vec<Algorithm> {
-        let mut all = Vec::new();
-        for algorithm in self.keys.iter().filter_map(|pin| pin.algorithm.as_ref()) {
-            for name in negotiated(algorithm) {
-                if !all.contains(&name) {
-                    all.push(name);
-                }
-            }
+    /// Puts the types of the pinned keys before all others: a server with several keys else shows one that is not pinned.
+    /// Fingerprints tell none. What comes back are the types of which a certificate is to be asked for; a server that has
+    /// none shows its key all the same.
+    pub(super) fn put_in_order(&self, algorithms: &mut Vec<Algorithm>) -> Vec<Algorithm> {
+        let is_pinned = |algorithm: &Algorithm| {
+            let mut types = self.keys.iter().filter_map(|pin| pin.algorithm.as_ref());
+            types.any(|it| is_same_type(it, algorithm))
+        };
+        // A stable sort: among the pinned and among the others the order stays.
+        algorithms.sort_by_key(|algorithm| !is_pinned(algorithm));
+        algorithms.retain(|algorithm| {
+            !self
+                .passed_over
+                .iter()
+                .any(|it| is_same_type(it, algorithm))
+        });
+        if self.authorities.is_empty() {
+            Vec::new()
+        } else {
+            algorithms.clone()
         }
-        all
     }
 
-    /// Whether the server is to be asked for a certificate. One that has none shows its key all the same.
-    pub(super) fn asks_for_certificate(&self) -> bool {
-        !self.authorities.is_empty()
+    /// These types are not asked for any more: what the server has of them is not pinned.
+    pub(super) fn pass_over(&mut self, types: &[Algorithm]) {
+        self.passed_over = types.to_vec();
     }
 
     /// Whether a fingerprint is pinned of which nobody knows the type: the server may have the key, and show another.
@@ -231,11 +241,10 @@ fn sha256(key: &PublicKey) -> Fingerprint {
     key.fingerprint(HashAlg::Sha256)
 }
 
-fn negotiated(algorithm: &Algorithm) -> Vec<Algorithm> {
-    match algorithm {
-        Algorithm::Rsa { .. } => [HashAlg::Sha512, HashAlg::Sha256]
-            .map(|hash| Algorithm::Rsa { hash: Some(hash) })
-            .into(),
-        other => vec![other.clone()],
+/// An RSA key stands for its signatures by any hash.
+fn is_same_type(one: &Algorithm, other: &Algorithm) -> bool {
+    match (one, other) {
+        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+        _ => one == other,
     }
 }

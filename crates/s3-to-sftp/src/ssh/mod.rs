@@ -7,7 +7,7 @@
 //! | [`mismatch`] | what a server has shown that is not pinned |
 //! | [`private_key`] | the text of a private key → a key |
 //! | `login` | the methods that are tried, and in which order |
-//! | `trust` | what russh asks while it connects: whether this is the server |
+//! | `trust` | whether a server is the pinned one |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
 //! | `identification` | the line by which the server introduces itself |
 //! | `channel` | an SSH channel as a transport of the SFTP client |
@@ -31,3 +31,4 @@ pub use error::ConnectError;
 pub(crate) use error::KEY_EXCHANGE;
 pub use login::Credentials;
 pub use private_key::PrivateKey;
+pub use trust::connect;

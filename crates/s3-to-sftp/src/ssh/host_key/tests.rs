@@ -95,18 +95,55 @@ fn expected_lists_all_of_them() {
     );
 }
 
-#[test]
-fn algorithms_come_from_keys_alone_and_once() {
-    assert_eq!(pinned(ED25519_PRINT).algorithms(), []);
-    let authority = pinned(&format!(
-        "{RSA}\n{RSA}\n{ED25519}\n@cert-authority * {ECDSA}"
-    ));
-    let names: Vec<String> = authority
-        .algorithms()
-        .iter()
-        .map(ToString::to_string)
+/// The order in which a server is asked for its keys, and whether for certificates.
+fn asked(pinned: &Pinned) -> (Vec<String>, bool) {
+    let mut algorithms = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"]
+        .into_iter()
+        .chain(["ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"])
+        .map(|name| Algorithm::new(name).unwrap())
         .collect();
-    assert_eq!(names, ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
+    let certificates = pinned.put_in_order(&mut algorithms);
+    assert!(certificates.is_empty() || certificates == algorithms);
+    let names = algorithms.iter().map(ToString::to_string).collect();
+    (names, !certificates.is_empty())
+}
+
+#[test]
+fn the_types_of_pinned_keys_are_asked_for_first() {
+    let (usual, _) = asked(&pinned(ED25519_PRINT));
+    assert_eq!(usual[0], "ssh-ed25519");
+    let (names, _) = asked(&pinned(RSA));
+    assert_eq!(names[..3], ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
+    let (names, _) = asked(&pinned(&format!("{ECDSA}\n{RSA}\n{RSA}")));
+    assert_eq!(
+        names[..3],
+        ["ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]
+    );
+    assert_eq!(names.len(), usual.len());
+}
+
+#[test]
+fn a_certificate_is_asked_for_where_an_authority_is_pinned() {
+    assert!(!asked(&pinned(RSA)).1);
+    let (names, certificates) = asked(&pinned(&format!("@cert-authority * {RSA}")));
+    assert!(certificates);
+    assert_eq!(
+        names[0], "ssh-ed25519",
+        "the type of the authority says nothing"
+    );
+}
+
+#[test]
+fn types_that_were_passed_over_are_not_asked_for() {
+    let mut pinned = pinned(ED25519_PRINT);
+    let rsa = Algorithm::Rsa { hash: None };
+    pinned.pass_over(&[Algorithm::Ed25519, rsa]);
+    assert!(
+        asked(&pinned)
+            .0
+            .iter()
+            .all(|name| name.starts_with("ecdsa"))
+    );
 }
 
 /// What `ssh-keygen -l` prints, and what our own errors do, tells the type: it is asked for then.
@@ -127,11 +164,11 @@ fn a_fingerprint_with_its_type_is_as_good_as_a_key() {
         (format!("521 {ECDSA_PRINT} (ECDSA)"), "ecdsa-sha2-nistp521"),
     ] {
         let pinned = pinned(&text);
-        assert_eq!(pinned.algorithms()[0].to_string(), name, "{text}");
+        assert_eq!(asked(&pinned).0[0], name, "{text}");
         assert!(!pinned.may_be_of_any_type(), "{text}");
     }
     let listing = format!("256 {ED25519_PRINT} a (ED25519)\n2048 {RSA_PRINT} b (RSA)");
-    assert_eq!(pinned(&listing).algorithms().len(), 3);
+    assert!(!pinned(&listing).may_be_of_any_type());
     let alone = pinned(&format!("2048 {RSA_PRINT} without a type"));
     assert!(alone.may_be_of_any_type() && accepts(&alone, RSA));
 }
