@@ -84,8 +84,8 @@ pub enum HostKeyProblem {
     )]
     UnknownType(String),
     /// `@something`.
-    #[error("the marker {0:?} is not known; the markers are `@cert-authority` and `@revoked`")]
-    UnknownMarker(String),
+    #[error("the marker is not known; the markers are `@cert-authority` and `@revoked`")]
+    UnknownMarker,
     /// A marker behind something else.
     #[error("{0:?} begins a line of its own: put a line break before it")]
     MarkerInside(&'static str),

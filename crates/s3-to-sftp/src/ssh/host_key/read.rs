@@ -150,7 +150,11 @@ fn known_hosts(
             ([] | [_], None) => return Err(HostKeyProblem::Unknown),
         };
         let Some(key) = fields.get(2) else {
-            return Err(HostKeyProblem::KeyMissing(cut(kind)));
+            return Err(if KEY_TYPES.contains(&kind) {
+                HostKeyProblem::KeyMissing(kind.to_owned())
+            } else {
+                HostKeyProblem::Unknown
+            });
         };
         entries.push(Entry {
             line,
@@ -175,7 +179,7 @@ fn marker(field: &str) -> Result<Option<(&'static str, Role)>, HostKeyProblem> {
     match field {
         AUTHORITY => Ok(Some((AUTHORITY, Role::Authority))),
         REVOKED => Ok(Some((REVOKED, Role::Revoked))),
-        _ if field.starts_with('@') => Err(HostKeyProblem::UnknownMarker(cut(field))),
+        _ if field.starts_with('@') => Err(HostKeyProblem::UnknownMarker),
         _ => Ok(None),
     }
 }

@@ -281,6 +281,10 @@ fn an_error_shows_no_word_that_is_not_known() {
         &format!("{ED25519_PRINT} hunter2"),
         "|1|hunter2|hunter2 ssh-ed25519 AAAA",
         "ssh-ed25519 hunter2",
+        "@hunter2",
+        "@hunter2 * ssh-rsa AAAA",
+        "@revoked hunter2",
+        "@revoked * hunter2",
         "SHA256:hunter2",
         "MD5:hunter2",
     ] {

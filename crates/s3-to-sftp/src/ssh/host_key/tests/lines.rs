@@ -194,10 +194,7 @@ fn markers_want_names_a_type_and_a_key() {
             "@revoked * ssh-rsa".to_owned(),
             HostKeyProblem::KeyMissing("ssh-rsa".to_owned()),
         ),
-        (
-            format!("@trusted * {RSA}"),
-            HostKeyProblem::UnknownMarker("@trusted".to_owned()),
-        ),
+        (format!("@trusted * {RSA}"), HostKeyProblem::UnknownMarker),
         (
             format!("{ED25519} @revoked * {RSA}"),
             HostKeyProblem::MarkerInside("@revoked"),
