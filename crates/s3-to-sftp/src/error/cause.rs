@@ -54,7 +54,7 @@ pub enum Cause {
         /// The reference in `SSH_HOST_KEY`.
         name: ObjectName,
         /// What is wrong with them.
-        source: HostKeyError,
+        source: Box<HostKeyError>,
     },
     /// No connection to the server.
     #[error("no SFTP session as {username}")]

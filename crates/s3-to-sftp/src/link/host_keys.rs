@@ -25,6 +25,6 @@ pub(super) async fn fetch(settings: &Settings, s3: &S3) -> Result<Option<Pinned>
         .map(Some)
         .map_err(|source| Cause::HostKeysUnusable {
             name: name.clone(),
-            source,
+            source: Box::new(source),
         })
 }

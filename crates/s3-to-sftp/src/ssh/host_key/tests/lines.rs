@@ -215,6 +215,7 @@ fn a_hashed_name_that_is_cut_short_is_an_error() {
         "|1|JftTcyaxpeo63qNW4cj1FJPq/RY=",
         "|2|a|b",
         "|1|a|",
+        "|1|JftTcyaxpeo63qNW4cj1FJPq/RY=|AAAA",
         &HASHED[..59],
     ] {
         assert_eq!(
