@@ -1,6 +1,7 @@
 //! The way to the partner for one invocation: one connection, shared by the records that are on their way.
 
 mod credentials;
+mod host_keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,8 @@ use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept};
 use crate::settings::Settings;
 use crate::source::S3;
-use crate::ssh::{ConnectError, Connection, Credentials, Target};
+use crate::ssh::host_key::Pinned;
+use crate::ssh::{ConnectError, Connection, Credentials, Target, connect};
 use credentials::fetch;
 
 /// One connection at a time: the one that was kept, or one that is made when it is first needed.
@@ -229,18 +231,25 @@ impl<'a> Link<'a> {
     }
 
     async fn open(&self, state: &mut State) -> Result<Connection, (Stage, Cause)> {
-        let offered = match &state.credentials {
-            Some(offered) => offered.clone(),
-            None => match self.kept.credentials() {
-                Some(credentials) => Offered {
-                    credentials,
-                    are_old: true,
+        let credentials = async {
+            match &state.credentials {
+                Some(offered) => Ok(offered.clone()),
+                None => match self.kept.credentials() {
+                    Some(credentials) => Ok(Offered {
+                        credentials,
+                        are_old: true,
+                    }),
+                    None => self.fetch().await,
                 },
-                None => self.fetch().await?,
-            },
+            }
         };
+        // Beside each other: each may be a GET.
+        let (credentials, pinned) =
+            tokio::join!(credentials, host_keys::fetch(self.settings, self.s3));
+        let offered = credentials?;
         state.credentials = Some(offered.clone());
-        let refused = match self.open_with(&offered.credentials).await {
+        let pinned = pinned.map_err(|cause| (Stage::HostKeys, cause))?;
+        let refused = match self.open_with(&offered.credentials, pinned.clone()).await {
             Err(error) if offered.are_old && is_refused(&error) => error,
             opened => return opened,
         };
@@ -253,7 +262,7 @@ impl<'a> Link<'a> {
                     return Err(refused);
                 }
                 tracing::info!("the server refused the old credentials; there are new ones");
-                self.open_with(&fetched.credentials).await
+                self.open_with(&fetched.credentials, pinned).await
             }
             Err(_) => Err(refused),
         }
@@ -267,17 +276,21 @@ impl<'a> Link<'a> {
         })
     }
 
-    async fn open_with(&self, credentials: &Credentials) -> Result<Connection, (Stage, Cause)> {
+    async fn open_with(
+        &self,
+        credentials: &Credentials,
+        host_keys: Option<Pinned>,
+    ) -> Result<Connection, (Stage, Cause)> {
         let settings = self.settings;
         let target = Target {
             host: settings.host.clone(),
             port: settings.port,
             username: settings.username.clone(),
-            host_keys: settings.host_keys.clone(),
+            host_keys,
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        match Connection::open(&target, credentials).await {
+        match connect(&target, credentials).await {
             Ok(connection) => {
                 self.kept.taken(credentials);
                 if self.kept.are_limits_untrue() {

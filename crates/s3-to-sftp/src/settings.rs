@@ -4,6 +4,7 @@
 
 mod after_delivery;
 mod choice;
+mod host_keys;
 mod near_miss;
 mod problem;
 mod reader;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use after_delivery::{AfterDelivery, ArchivePrefix};
 pub use choice::{Channels, OnConflict, UploadMode, Verify};
+pub use host_keys::TrustedHostKeys;
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
@@ -24,8 +26,8 @@ pub use value::LogLevel;
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate};
 use crate::secret::Secret;
-use crate::ssh::host_key::HostKeys;
 use reader::Reader;
+use value::Unfit;
 
 /// What to deliver to, and how. Everything in it has been checked as far as that goes without a connection.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ pub struct Settings {
     /// `SSH_TEMPORARY_NAME`.
     pub temporary_name: TemporaryTemplate,
     /// `SSH_HOST_KEY`; none accepts any, with a warning.
-    pub host_keys: Option<HostKeys>,
+    pub host_keys: Option<TrustedHostKeys>,
     /// `SSH_ON_CONFLICT`.
     pub on_conflict: OnConflict,
     /// `SSH_UPLOAD`.
@@ -97,7 +99,7 @@ impl Settings {
         let strip_prefix = reader.optional("S3_STRIP_PREFIX", value::text);
         let after_delivery = reader.value("S3_AFTER_DELIVERY", after_delivery::after_delivery);
         let temporary_name = reader.value("SSH_TEMPORARY_NAME", value::temporary_name);
-        let host_keys = reader.optional("SSH_HOST_KEY", value::host_keys);
+        let host_keys = reader.optional("SSH_HOST_KEY", host_keys::written);
         let on_conflict = reader.value("SSH_ON_CONFLICT", choice::on_conflict);
         let upload = reader.value("SSH_UPLOAD", choice::upload);
         let file_mode = reader.optional("SSH_FILE_MODE", value::file_mode);
@@ -117,6 +119,19 @@ impl Settings {
                 "neither this nor SSH_PRIVATE_KEY is set; set one of the two, or both",
             );
         }
+
+        // Which lines count is known only beside the server's name.
+        let host_keys = host_keys.and_then(|written| match (written, &host, port) {
+            (None, ..) => Some(None),
+            (Some(written), Some(host), Some(port)) => match written.of(host, port) {
+                Ok(trusted) => Some(Some(trusted)),
+                Err(Unfit(advice)) => {
+                    reader.problem("SSH_HOST_KEY", &advice);
+                    None
+                }
+            },
+            (Some(_), ..) => None,
+        });
 
         let mut warnings = near_miss::warnings(&lookup);
         warnings.extend(choice::warnings(on_conflict, upload, verify));
@@ -166,10 +181,13 @@ impl Settings {
 
     /// What of the function's own this object is, if the settings say so. It is never delivered:
     /// uploading the private key to the bucket that triggers the function would send it to the partner,
-    /// and delete it; an archive in that bucket would be sent again, and moved into itself.
+    /// and delete it; so with the host keys; an archive in that bucket would be sent again, and moved into itself.
     pub fn names(&self, object: &ObjectName) -> Option<&'static str> {
         if self.private_key.as_ref() == Some(object) {
             return Some("private key (SSH_PRIVATE_KEY)");
+        }
+        if matches!(&self.host_keys, Some(TrustedHostKeys::At(name)) if name == object) {
+            return Some("list of host keys (SSH_HOST_KEY)");
         }
         match &self.after_delivery {
             AfterDelivery::Move(archive) if archive.holds(object) => {

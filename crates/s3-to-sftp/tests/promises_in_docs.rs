@@ -1,5 +1,5 @@
-//! A promise, its paragraph and its test are one thing: every test that README.md, docs/guarantees.md and
-//! docs/findings.md name is there and is a test, every promise names one, and every finding is accounted for.
+//! A promise, its paragraph and its test are one thing: every test that README.md, docs/guarantees.md,
+//! docs/authentication.md and docs/findings.md name is there and is a test, every promise names one, and every finding is accounted for.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,6 +28,23 @@ fn every_finding_is_accounted_for() {
         Docs::read("docs/findings.md").in_findings(),
         Vec::<String>::new()
     );
+}
+
+/// Its tables name a test for each of what they promise.
+#[test]
+fn every_test_that_the_page_on_authentication_names_is_there() {
+    let docs = Docs::read("docs/authentication.md");
+    let is_test = |word: &&str| {
+        let in_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        word.matches('_').count() >= 2 && word.chars().all(in_names)
+    };
+    let named: Vec<&str> = docs.text.split('`').filter(is_test).collect();
+    assert!(!named.is_empty());
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|it| !docs.tests.contains(**it))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// A document, and the tests that there are.

@@ -72,6 +72,44 @@ async fn every_line_is_json_with_a_level_and_a_timestamp() {
     }
 }
 
+/// Every connection to a server that is not known tells how to pin it, in a line that a metric can be made of.
+#[tokio::test]
+async fn a_host_key_that_is_not_pinned_is_told_with_the_line_to_set() {
+    let world = World::new().await;
+    let unpinned = [("SSH_HOST_KEY", ""), ("SSH_KEEP_CONNECTION", "no")];
+    let bootstrap = world.start(&unpinned);
+    for key in ["a", "b"] {
+        let outcome = world.api.invoke(world.uploaded(key, "1")).await;
+        assert_eq!(outcome.response()["delivered"], 1, "{outcome:?}");
+    }
+    let told = not_pinned(&all_lines(bootstrap).await);
+    assert_eq!(told.len(), 2, "one for each connection: {told:?}");
+    for line in &told {
+        assert_eq!(line["level"], "WARN", "{line}");
+        assert_eq!(line["fingerprint"], world.sftp.fingerprint(), "{line}");
+    }
+    let message = told[0]["message"].as_str().expect("a message");
+    let (_, value) = message
+        .split_once("set SSH_HOST_KEY=")
+        .expect("what to set, to the end of the message");
+    let key = world.sftp.host_key();
+    let (key, _comment) = key.rsplit_once(' ').expect("type, key and comment");
+    assert_eq!(value, key);
+
+    let bootstrap = world.start(&[("SSH_HOST_KEY", value)]);
+    let outcome = world.api.invoke(world.uploaded("c", "1")).await;
+    assert_eq!(outcome.response()["delivered"], 1, "{outcome:?}");
+    let told = not_pinned(&all_lines(bootstrap).await);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+fn not_pinned(logs: &str) -> Vec<Value> {
+    logs.lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("every line is JSON"))
+        .filter(|line| line["metric"] == "HostKeyNotPinned")
+        .collect()
+}
+
 /// The SDK warns of each object that was uploaded in parts, which nobody can do anything about.
 #[tokio::test]
 async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {

@@ -25,6 +25,17 @@ impl Cause {
             Self::KeyUnusable { .. } => {
                 "store an unencrypted private key in OpenSSH or PEM format (RSA, ECDSA or ed25519)"
             }
+            Self::HostKeysUnavailable { source, .. } => match source {
+                SourceError::Missing => "put the host keys there, or correct SSH_HOST_KEY",
+                SourceError::Denied(_) => {
+                    "grant the function's role s3:GetObject on that object (and s3:ListBucket, to tell a \
+                     missing object from a denied one)"
+                }
+                _ => return None,
+            },
+            Self::HostKeysUnusable { .. } => {
+                "correct the object that SSH_HOST_KEY names; no connection was made"
+            }
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => {
                     "check SSH_HOST, and the DNS of the function's network"
@@ -34,9 +45,16 @@ impl Cause {
                      route to the internet"
                 }
                 ConnectError::NoBanner { .. } => "check that SSH_PORT is the port of an SSH server",
-                ConnectError::HostKey { .. } => {
+                ConnectError::HostKey(_) => {
                     "ask the partner whether the key was changed; if so, set SSH_HOST_KEY to the new \
                      one. No credential was sent"
+                }
+                ConnectError::HostKeyRevoked { .. } => {
+                    "do not send anything there: ask the partner for the server's new key. No credential was sent"
+                }
+                ConnectError::HostCertificate { .. } => {
+                    "ask the partner to renew the server's certificate, or pin the key itself in SSH_HOST_KEY. No \
+                     credential was sent"
                 }
                 ConnectError::LoginRefused { .. } => {
                     "check SSH_USERNAME and the password or key, and ask the partner which login the \

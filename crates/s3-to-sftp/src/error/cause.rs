@@ -8,6 +8,7 @@ use crate::hand_over::RelayError;
 use crate::object::ObjectName;
 use crate::remote_path::PathRefused;
 use crate::source::SourceError;
+use crate::ssh::host_key::HostKeyError;
 use crate::ssh::private_key::PrivateKeyError;
 use crate::ssh::{ConnectError, KEY_EXCHANGE};
 
@@ -38,6 +39,22 @@ pub enum Cause {
         name: ObjectName,
         /// What it is instead.
         source: PrivateKeyError,
+    },
+    /// The host keys cannot be fetched.
+    #[error("the host keys {name} cannot be read")]
+    HostKeysUnavailable {
+        /// The reference in `SSH_HOST_KEY`.
+        name: ObjectName,
+        /// S3's answer.
+        source: SourceError,
+    },
+    /// The host keys are none, or none of this server.
+    #[error("the host keys {name} cannot be used")]
+    HostKeysUnusable {
+        /// The reference in `SSH_HOST_KEY`.
+        name: ObjectName,
+        /// What is wrong with them.
+        source: Box<HostKeyError>,
     },
     /// No connection to the server.
     #[error("no SFTP session as {username}")]
@@ -182,10 +199,16 @@ impl Cause {
         use VerdictKind::{Reject, Retry};
         let (kind, scope) = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
-            Self::KeyUnavailable { source, .. } => (source_kind(source), Destination),
-            Self::KeyUnusable { .. } | Self::NoDirectory(_) => (Reject, Destination),
+            Self::KeyUnavailable { source, .. } | Self::HostKeysUnavailable { source, .. } => {
+                (source_kind(source), Destination)
+            }
+            Self::KeyUnusable { .. } | Self::HostKeysUnusable { .. } | Self::NoDirectory(_) => {
+                (Reject, Destination)
+            }
             Self::Connect { source, .. } => match **source {
-                ConnectError::HostKey { .. }
+                ConnectError::HostKey(_)
+                | ConnectError::HostKeyRevoked { .. }
+                | ConnectError::HostCertificate { .. }
                 | ConnectError::LoginRefused { .. }
                 | ConnectError::SftpRefused { .. } => (Reject, Destination),
                 ConnectError::Name { .. }
@@ -225,11 +248,15 @@ impl Cause {
             Self::OwnObject(_) => "OwnObject",
             Self::KeyUnavailable { .. } => "PrivateKeyUnavailable",
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
+            Self::HostKeysUnavailable { .. } => "HostKeysUnavailable",
+            Self::HostKeysUnusable { .. } => "HostKeysUnusable",
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
                 ConnectError::Tcp(_) => "ConnectFailed",
                 ConnectError::NoBanner { .. } | ConnectError::Silent { .. } => "ServerSilent",
-                ConnectError::HostKey { .. } => "HostKeyMismatch",
+                ConnectError::HostKey(_) => "HostKeyMismatch",
+                ConnectError::HostKeyRevoked { .. } => "HostKeyRevoked",
+                ConnectError::HostCertificate { .. } => "HostCertificateRefused",
                 ConnectError::LoginRefused { .. } => "LoginRefused",
                 ConnectError::SftpRefused { .. } => "SftpRefused",
                 ConnectError::Ssh { .. } => "ConnectionBroken",

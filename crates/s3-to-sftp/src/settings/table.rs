@@ -127,8 +127,9 @@ pub static TABLE: &[Row] = &[
     Row {
         name: "SSH_HOST_KEY",
         fallback: Fallback::Nothing("any is accepted, with a warning"),
-        meaning: "the server's host keys: `SHA256:…` fingerprints or `ssh-ed25519 AAAA…` keys, separated by commas or \
-                  line breaks",
+        meaning: "the server's host keys: `SHA256:…` fingerprints, `ssh-ed25519 AAAA…` keys, or lines of known_hosts \
+                  (hashed names, patterns, `@cert-authority`, `@revoked`), several on lines of their own; or \
+                  `s3://bucket/key` of an object that holds them",
         secret: false,
         contract: false,
     },
@@ -289,6 +290,10 @@ impl Row {
                 Some(object) => one_line(&format!("{}:{}", object.bucket, object.key)),
                 None => MASK.to_owned(),
             };
+        }
+        // Refused, and not to be logged for that.
+        if self.name == "SSH_HOST_KEY" && value.contains("PRIVATE KEY") {
+            return MASK.to_owned();
         }
         let may_hold_a_login = matches!(self.name, "SSH_HOST" | "DEAD_LETTER_QUEUE_URL");
         match value.rsplit_once('@') {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate, target_directory};
 use crate::secret::Secret;
-use crate::ssh::host_key::HostKeys;
 
 /// What is wrong with a value and what to do. Does not repeat the value: it may be a secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -203,10 +202,6 @@ pub(super) fn filename(value: &str) -> Result<FilenameTemplate, Unfit> {
 
 pub(super) fn temporary_name(value: &str) -> Result<TemporaryTemplate, Unfit> {
     TemporaryTemplate::parse(value).map_err(|error| Unfit(error.to_string()))
-}
-
-pub(super) fn host_keys(value: &str) -> Result<HostKeys, Unfit> {
-    HostKeys::parse(value).map_err(|error| Unfit(error.to_string()))
 }
 
 /// `10`, `10s`, `2m`; never zero, which some programs take for "for ever".

@@ -16,9 +16,10 @@ use tokio::time::{sleep, timeout};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::error::{ConnectError, KEY_EXCHANGE, ssh};
 use super::further::Further;
-use super::host_key::{HostKeys, fingerprint};
+use super::host_key::{Pinned, fingerprint};
 use super::login::{Credentials, log_in};
 use super::stream::{Cut, cuttable};
+use super::trust::judge;
 
 /// How we introduce ourselves: RFC 4253 section 4.2.
 const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
@@ -36,8 +37,8 @@ pub struct Target {
     pub port: u16,
     /// Account.
     pub username: String,
-    /// The keys that the server may have; none accepts any.
-    pub host_keys: Option<HostKeys>,
+    /// What the server may show; none accepts anything.
+    pub host_keys: Option<Pinned>,
     /// For the TCP connection to each address, and for the banner.
     pub connect_timeout: Duration,
     /// For each further step, and for an SFTP session on which nothing is answered.
@@ -333,8 +334,9 @@ fn config(target: &Target) -> client::Config {
 
 /// russh's safe list, without SHA-1 for host keys, with AES-GCM first: with AES in the CPU, as on
 /// Lambda, it is the fastest; and a pinned key's type before all others, so that the server proves
-/// the key that is pinned and not another that it also has.
-fn preferred(pinned: Option<&HostKeys>) -> Preferred {
+/// the key that is pinned and not another that it also has. Certificates only where an authority is pinned: a server
+/// that has one shows it in place of its key.
+fn preferred(pinned: Option<&Pinned>) -> Preferred {
     const ECDSA: [EcdsaCurve; 3] = [
         EcdsaCurve::NistP256,
         EcdsaCurve::NistP384,
@@ -343,12 +345,9 @@ fn preferred(pinned: Option<&HostKeys>) -> Preferred {
     let mut keys = vec![Algorithm::Ed25519];
     keys.extend(ECDSA.map(|curve| Algorithm::Ecdsa { curve }));
     keys.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
-    if let Some(pinned) = pinned {
-        let pinned = pinned.algorithms();
-        // A stable sort: among the pinned and among the others the order stays.
-        keys.sort_by_key(|algorithm| !pinned.iter().any(|it| same_type(it, algorithm)));
-    }
+    let certificates = pinned.map_or_else(Vec::new, |pinned| pinned.put_in_order(&mut keys));
     Preferred {
+        host_key_certificates: Cow::Owned(certificates),
         key: Cow::Owned(keys),
         cipher: Cow::Borrowed(&[
             cipher::AES_256_GCM,
@@ -361,17 +360,10 @@ fn preferred(pinned: Option<&HostKeys>) -> Preferred {
     }
 }
 
-fn same_type(one: &Algorithm, other: &Algorithm) -> bool {
-    match (one, other) {
-        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-        _ => one == other,
-    }
-}
-
 /// What russh asks of us while it connects.
 struct Client {
     address: SocketAddr,
-    expected: Option<HostKeys>,
+    expected: Option<Pinned>,
     seen: Arc<Mutex<String>>,
 }
 
@@ -402,26 +394,11 @@ impl client::Handler for Client {
 
     async fn check_server_key(
         &mut self,
-        key: &PublicKeyOrCertificate,
+        shown: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        let key = key.public_key();
-        let found = fingerprint(&key);
-        if let Some(expected) = &self.expected
-            && !expected.accepts(&key)
-        {
-            return Err(HandshakeError::HostKey(Box::new(ConnectError::HostKey {
-                address: self.address,
-                found: format!("{} {found}", key.algorithm()),
-                expected: expected.expected(),
-            })));
-        }
-        if self.expected.is_none() {
-            tracing::warn!(
-                address = %self.address,
-                "the host key is not pinned: any server would be trusted; to pin this one, set \
-                 SSH_HOST_KEY={found}",
-            );
-        }
+        judge(self.address, self.expected.as_ref(), shown)
+            .map_err(|error| HandshakeError::HostKey(Box::new(error)))?;
+        let found = fingerprint(&shown.public_key());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(true)
     }

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::host_key::certificate::CertificateProblem;
+use super::mismatch::Mismatch;
+
 /// Why a connection could not be made, or was given up.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -38,14 +41,25 @@ pub enum ConnectError {
         after: Duration,
     },
     /// The server proved another identity than the pinned one.
-    #[error("the host key of {address} is {found}, and SSH_HOST_KEY expects {expected}")]
-    HostKey {
+    #[error("{0}")]
+    HostKey(Mismatch),
+    /// The server proved a key that is known to be in the wrong hands.
+    #[error("the host key of {address} is {found}, which SSH_HOST_KEY lists as @revoked")]
+    HostKeyRevoked {
         /// Who was asked.
         address: SocketAddr,
-        /// Type and fingerprint of the key that the server has.
+        /// Type and fingerprint of the key that the server has, and of its certificate's authority.
         found: String,
-        /// The fingerprints that would be accepted.
-        expected: String,
+    },
+    /// The server has a certificate of the right authority that proves nothing.
+    #[error("the host key of {address} is {found}, which is not accepted")]
+    HostCertificate {
+        /// Who was asked.
+        address: SocketAddr,
+        /// Type and fingerprint of the key that the server has, and of its certificate's authority.
+        found: String,
+        /// What is wrong with the certificate.
+        source: CertificateProblem,
     },
     /// The server does not let this account in.
     #[error("{address} refused the login of {username} by {tried}; it offers {offered}")]
@@ -81,6 +95,17 @@ pub enum ConnectError {
         #[source]
         source: Box<russh::Error>,
     },
+}
+
+impl ConnectError {
+    /// Whether the connection failed before the server proved a key.
+    pub(super) fn is_before_host_key(&self) -> bool {
+        match self {
+            Self::Name { .. } | Self::Tcp(_) | Self::NoBanner { .. } => true,
+            Self::Silent { step, .. } | Self::Ssh { step, .. } => *step == KEY_EXCHANGE,
+            _ => false,
+        }
+    }
 }
 
 /// The step before any credential is offered.

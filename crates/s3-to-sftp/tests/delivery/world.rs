@@ -12,7 +12,7 @@ use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
-use s3_to_sftp::settings::Settings;
+use s3_to_sftp::settings::{Loaded, Problems, Settings};
 use s3_to_sftp::source::S3;
 use testkit::account::Account;
 use testkit::s3::{Action, S3Server, Store};
@@ -83,6 +83,20 @@ impl World {
     }
 
     pub(crate) fn settings(&self, extra: &[(&str, &str)]) -> Settings {
+        self.load(extra)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .settings
+    }
+
+    /// What is wrong with such settings.
+    pub(crate) fn problems(&self, extra: &[(&str, &str)]) -> String {
+        self.load(extra).map_or_else(
+            |problems| problems.to_string(),
+            |_| panic!("{extra:?} are good settings"),
+        )
+    }
+
+    fn load(&self, extra: &[(&str, &str)]) -> Result<Loaded, Problems> {
         let account = &self.account;
         let lookup = |name: &str| {
             if let Some((_, value)) = extra.iter().find(|(it, _)| *it == name) {
@@ -100,8 +114,6 @@ impl World {
             }
         };
         Settings::from_lookup(lookup)
-            .unwrap_or_else(|problems| panic!("{problems}"))
-            .settings
     }
 
     pub(crate) fn deliverer(&self, extra: &[(&str, &str)]) -> Deliverer {

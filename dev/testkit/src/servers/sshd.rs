@@ -39,7 +39,8 @@ impl Sshd {
         Self::start_with(&[]).await
     }
 
-    /// Starts it with further lines of configuration, such as `MaxSessions 1`. They go first and so win.
+    /// Starts it with further lines of configuration, such as `MaxSessions 1`. They go first and so win. With a line
+    /// `HostKey` the server has those keys alone, and [`account`](Self::account) tells none of them.
     ///
     /// # Errors
     ///
@@ -178,10 +179,13 @@ fn configuration(directory: &Path, port: u16, lines: &[&str]) -> String {
     if !lines.iter().any(|line| line.starts_with("Subsystem")) {
         config += "Subsystem sftp internal-sftp\n";
     }
+    // Keys add up, where of other keywords the first one counts.
+    if !lines.iter().any(|line| line.starts_with("HostKey ")) {
+        config += &format!("HostKey {}\n", path("host").display());
+    }
     config += &format!(
         "Port {port}\n\
          ListenAddress 127.0.0.1\n\
-         HostKey {}\n\
          AuthorizedKeysFile {}\n\
          StrictModes no\n\
          UsePAM no\n\
@@ -190,7 +194,6 @@ fn configuration(directory: &Path, port: u16, lines: &[&str]) -> String {
          KbdInteractiveAuthentication no\n\
          PidFile none\n\
          LogLevel VERBOSE\n",
-        path("host").display(),
         path("authorized_keys").display(),
     );
     config

@@ -115,13 +115,18 @@ fn a_login_that_is_wrong_is_not_missing() {
 
 #[test]
 fn the_object_that_the_settings_name_is_known() {
-    let settings = settings(&[("SSH_PRIVATE_KEY", "inbox:keys/id")]);
+    let settings = settings(&[
+        ("SSH_PRIVATE_KEY", "inbox:keys/id"),
+        ("SSH_HOST_KEY", "s3://inbox/keys/known_hosts"),
+    ]);
     let object = |key: &str| ObjectName {
         bucket: "inbox".to_owned(),
         key: key.to_owned(),
     };
     let named = settings.names(&object("keys/id")).unwrap();
     assert!(named.contains("SSH_PRIVATE_KEY"), "{named}");
+    let named = settings.names(&object("keys/known_hosts")).unwrap();
+    assert!(named.contains("SSH_HOST_KEY"), "{named}");
     assert_eq!(settings.names(&object("keys/id2")), None);
 }
 

@@ -213,17 +213,78 @@ fn what_becomes_of_a_source() {
     }
 }
 
+const FINGERPRINT: &str = "SHA256:9UKdWn6jiUVBwGWo3gxZJSeFwkIFR1n5GLcGqR0NvDo";
+const HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP9EQAkm/JCk4rCrdiCvt29HGSzTRcr6LTz+JLWzIQYP";
+
 #[test]
 fn host_keys() {
-    let print = "SHA256:9UKdWn6jiUVBwGWo3gxZJSeFwkIFR1n5GLcGqR0NvDo";
+    let expected = |more: &[(&str, &str)]| match settings(more).host_keys.unwrap() {
+        TrustedHostKeys::Pinned(pinned) => pinned.expected(),
+        at @ TrustedHostKeys::At(_) => panic!("{at:?}"),
+    };
+    assert_eq!(expected(&[("SSH_HOST_KEY", FINGERPRINT)]), FINGERPRINT);
+    let line = format!("[sftp.example.com]:2222 {HOST_KEY}");
     assert_eq!(
-        settings(&[("SSH_HOST_KEY", print)])
-            .host_keys
-            .unwrap()
-            .expected(),
-        print
+        expected(&[("SSH_HOST_KEY", &line), ("SSH_PORT", "2222")]),
+        format!("ssh-ed25519 {FINGERPRINT}")
     );
     assert!(problem("SSH_HOST_KEY", "MD5:16:27").contains("ssh-keygen"));
+}
+
+#[test]
+fn host_keys_by_reference() {
+    let at = |bucket: &str, key: &str| {
+        Some(TrustedHostKeys::At(ObjectName {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        }))
+    };
+    for (value, expected) in [
+        ("s3://keys/known_hosts", at("keys", "known_hosts")),
+        (" s3://keys/a/b:c \n", at("keys", "a/b:c")),
+    ] {
+        assert_eq!(
+            settings(&[("SSH_HOST_KEY", value)]).host_keys,
+            expected,
+            "{value}"
+        );
+    }
+    for value in ["s3://keys", "s3://", "s3://keys/", "s3:///known_hosts"] {
+        let text = problem("SSH_HOST_KEY", value);
+        assert!(text.contains("s3://bucket/key"), "{text}");
+    }
+    let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:host-keys";
+    assert!(problem("SSH_HOST_KEY", arn).contains("s3://bucket/key"));
+}
+
+#[test]
+fn host_keys_of_another_server() {
+    let line = format!("sftp.example.org {HOST_KEY}");
+    let text = problem("SSH_HOST_KEY", &line);
+    assert!(
+        text.contains("no line is for sftp.example.com;") && text.contains("for sftp.example.org"),
+        "{text}"
+    );
+    // It cannot be known for which server, where that is wrong itself; what cannot be read is told all the same.
+    let wrong = |keys: &str| {
+        let problems = load(&[("SSH_PORT", "0"), ("SSH_HOST_KEY", keys)]).unwrap_err();
+        problems.iter().map(|it| it.name).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(&line), ["SSH_PORT"]);
+    assert_eq!(wrong("oops"), ["SSH_PORT", "SSH_HOST_KEY"]);
+}
+
+#[test]
+fn a_private_key_for_a_host_key_is_not_shown() {
+    let text = problem(
+        "SSH_HOST_KEY",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----",
+    );
+    assert!(
+        text.contains("is a private key") && !text.contains("c2VjcmV0"),
+        "{text}"
+    );
 }
 
 #[test]

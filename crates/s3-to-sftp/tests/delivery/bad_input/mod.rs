@@ -7,6 +7,7 @@ mod channels;
 mod choices;
 mod connection;
 mod hops;
+mod host_keys;
 mod kept;
 mod lies;
 mod odd_store;
