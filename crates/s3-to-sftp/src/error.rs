@@ -31,6 +31,8 @@ pub enum Stage {
     RemotePath,
     /// Fetching the private key.
     PrivateKey,
+    /// Fetching the certificate.
+    Certificate,
     /// Connecting and logging in.
     Connect,
     /// Opening the object in S3.
@@ -134,6 +136,7 @@ impl fmt::Display for Stage {
             Self::Event => "reading the event",
             Self::RemotePath => "finding the remote path",
             Self::PrivateKey => "fetching the private key",
+            Self::Certificate => "fetching the certificate",
             Self::Connect => "connecting to the server",
             Self::OpenSource => "opening the source",
             Self::OpenTemporary => "opening the temporary file",

@@ -232,11 +232,12 @@ impl<'a> Link<'a> {
         let offered = match &state.credentials {
             Some(offered) => offered.clone(),
             None => match self.kept.credentials() {
-                Some(credentials) => Offered {
+                // A certificate may have expired meanwhile, and another one lie in its place.
+                Some(credentials) if credentials.check(SystemTime::now()).is_ok() => Offered {
                     credentials,
                     are_old: true,
                 },
-                None => self.fetch().await?,
+                _ => self.fetch().await?,
             },
         };
         state.credentials = Some(offered.clone());
@@ -260,9 +261,8 @@ impl<'a> Link<'a> {
     }
 
     async fn fetch(&self) -> Result<Offered, (Stage, Cause)> {
-        let fetched = fetch(self.settings, self.s3).await;
         Ok(Offered {
-            credentials: fetched.map_err(|cause| (Stage::PrivateKey, cause))?,
+            credentials: fetch(self.settings, self.s3).await?,
             are_old: false,
         })
     }

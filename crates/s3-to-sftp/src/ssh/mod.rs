@@ -5,6 +5,7 @@
 //! | [`connection`] | address → connection with an SFTP session on it |
 //! | [`host_key`] | which server is trusted |
 //! | [`private_key`] | the text of a private key → a key |
+//! | [`certificate`] | a user's certificate, and the login by one |
 //! | `login` | the methods that are tried, and in which order |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
 //! | `identification` | the line by which the server introduces itself |
@@ -12,6 +13,7 @@
 //! | `further` | the channels beside the first one |
 //! | [`error`] | why there is no connection |
 
+pub mod certificate;
 mod channel;
 pub mod connection;
 pub mod error;
@@ -22,6 +24,7 @@ mod login;
 pub mod private_key;
 mod stream;
 
+pub use certificate::Certificate;
 pub use connection::{Connection, Target};
 pub use error::ConnectError;
 pub(crate) use error::KEY_EXCHANGE;
