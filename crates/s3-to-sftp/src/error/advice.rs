@@ -184,11 +184,15 @@ fn of_certificate(error: &CertificateError) -> &'static str {
             "set SSH_PRIVATE_KEY to it, and SSH_CERTIFICATE to the certificate; whoever may read SSH_CERTIFICATE \
              has seen the key"
         }
-        Error::Host => "ask the CA for a user's certificate (`ssh-keygen -s` without `-h`)",
+        Error::Host => {
+            "ask the CA for a user's certificate (`ssh-keygen -s` without `-h`), and set SSH_CERTIFICATE to that"
+        }
         Error::OtherKey { .. } => {
             "set SSH_PRIVATE_KEY to the key that was signed, or have the public half of this one signed"
         }
         Error::Expired(_) => "ask the CA for a new one, and store it behind SSH_CERTIFICATE",
-        Error::NotYet(_) => "wait, or ask the CA for one that is valid now",
+        Error::NotYet(_) => {
+            "wait, or ask the CA for one that is valid now, and store it behind SSH_CERTIFICATE"
+        }
     }
 }

@@ -24,7 +24,10 @@ mod tests;
 use std::sync::Arc;
 
 use russh::keys::Algorithm;
-use russh::keys::ssh_key::{self, private::KeypairData};
+use russh::keys::ssh_encoding::Decode;
+use russh::keys::ssh_key;
+use russh::keys::ssh_key::private::KeypairData;
+use russh::keys::ssh_key::public::KeyData;
 
 pub use error::PrivateKeyError;
 pub(super) use text::unescaped;
@@ -73,12 +76,24 @@ fn check(key: &ssh_key::PrivateKey) -> Result<(), PrivateKeyError> {
     }
 }
 
+/// The public half, as OpenSSH and PuTTY keep it beside the private one: in the clear, so that a type which is not used
+/// is told before a passphrase is asked for.
+fn public_half(blob: &[u8]) -> Result<KeyData, PrivateKeyError> {
+    let name = String::decode(&mut &*blob).map_err(PrivateKeyError::damaged)?;
+    if Algorithm::new(&name).is_err() {
+        return Err(PrivateKeyError::Type(text::printable(&name)));
+    }
+    let public = KeyData::decode(&mut &*blob).map_err(PrivateKeyError::damaged)?;
+    check_type(&public.algorithm())?;
+    Ok(public)
+}
+
 fn check_type(algorithm: &Algorithm) -> Result<(), PrivateKeyError> {
     match algorithm {
         Algorithm::Rsa { .. } | Algorithm::Ecdsa { .. } | Algorithm::Ed25519 => Ok(()),
         Algorithm::Dsa => Err(PrivateKeyError::Type("DSA".to_owned())),
         Algorithm::SkEcdsaSha2NistP256 | Algorithm::SkEd25519 => Err(PrivateKeyError::SecurityKey),
-        other => Err(PrivateKeyError::Type(other.to_string())),
+        other => Err(PrivateKeyError::Type(text::printable(other.as_str()))),
     }
 }
 

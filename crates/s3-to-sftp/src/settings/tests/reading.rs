@@ -10,7 +10,8 @@ fn the_least_takes_every_default() {
     assert_eq!(settings.port, 22);
     assert_eq!(settings.username, "acme");
     assert_eq!(settings.password.unwrap().expose(), "hunter2");
-    assert_eq!(settings.private_key, None);
+    assert!(settings.private_key.is_none());
+    assert!(settings.passphrase.is_none() && settings.certificate.is_none());
     assert_eq!(settings.dir, None);
     assert_eq!(settings.filename, FilenameTemplate::parse("{key}").unwrap());
     assert_eq!(settings.strip_prefix, None);
@@ -115,13 +116,18 @@ fn a_login_that_is_wrong_is_not_missing() {
 
 #[test]
 fn the_object_that_the_settings_name_is_known() {
-    let settings = settings(&[("SSH_PRIVATE_KEY", "inbox:keys/id")]);
+    let settings = settings(&[
+        ("SSH_PRIVATE_KEY", "inbox:keys/id"),
+        ("SSH_CERTIFICATE", "inbox:keys/id-cert.pub"),
+    ]);
     let object = |key: &str| ObjectName {
         bucket: "inbox".to_owned(),
         key: key.to_owned(),
     };
     let named = settings.names(&object("keys/id")).unwrap();
     assert!(named.contains("SSH_PRIVATE_KEY"), "{named}");
+    let named = settings.names(&object("keys/id-cert.pub")).unwrap();
+    assert!(named.contains("SSH_CERTIFICATE"), "{named}");
     assert_eq!(settings.names(&object("keys/id2")), None);
 }
 

@@ -9,7 +9,7 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::ssh_key::{self, Cipher, Kdf, Mpint};
 use zeroize::Zeroizing;
 
-use super::{PrivateKeyError, check_type, numbers};
+use super::{PrivateKeyError, numbers, public_half};
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
@@ -21,16 +21,16 @@ pub(super) fn read(
     passphrase: Option<&str>,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     let mut container = Container::read(content).map_err(PrivateKeyError::damaged)?;
-    check_type(&container.public.algorithm())?;
+    let public = public_half(&container.public)?;
     let plain = container.decrypt(passphrase)?;
-    let pair = pair(&plain, &container.public).map_err(PrivateKeyError::damaged)?;
+    let pair = pair(&plain, &public).map_err(PrivateKeyError::damaged)?;
     ssh_key::PrivateKey::new(pair, "").map_err(PrivateKeyError::damaged)
 }
 
 struct Container {
     cipher: Cipher,
     kdf: Kdf,
-    public: KeyData,
+    public: Vec<u8>,
     private: Zeroizing<Vec<u8>>,
     tag: Option<[u8; TAG]>,
 }
@@ -46,7 +46,7 @@ impl Container {
         if u32::decode(reader)? != 1 {
             return Err(ssh_key::Error::FormatEncoding);
         }
-        let public = reader.read_prefixed(KeyData::decode)?;
+        let public = Vec::decode(reader)?;
         let private = Zeroizing::new(Vec::decode(reader)?);
         let mut tag = None;
         if cipher.has_tag() {

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::pem::hex;
 use super::text::{lines, printable};
-use super::{PrivateKeyError, check_type, numbers};
+use super::{PrivateKeyError, numbers, public_half};
 
 /// PuTTY takes 8 MiB by itself. A function has 128 MiB or more, and what is not there ends the process.
 const MOST_MEMORY_MIB: u32 = 64;
@@ -37,8 +37,7 @@ pub(super) fn read(
             "PuTTY's format with a certificate in it",
         ));
     }
-    let public = KeyData::decode(&mut &*file.public).map_err(PrivateKeyError::damaged)?;
-    check_type(&public.algorithm())?;
+    let public = public_half(&file.public)?;
     let mac_key = match file.encryption {
         "none" => file.version.mac_key_of_none(),
         "aes256-cbc" => {

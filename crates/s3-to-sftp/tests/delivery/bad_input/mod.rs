@@ -10,7 +10,7 @@ mod hops;
 mod kept;
 mod lies;
 mod odd_store;
-mod private_key;
+pub(crate) mod private_key;
 mod relay;
 mod remote_path;
 mod restart;
