@@ -209,3 +209,75 @@ impl Signer for CertificateSigner<'_> {
         Ok(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::ssh_key::certificate::Builder;
+    use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn pair(seed: u8) -> ssh_key::PrivateKey {
+        let pair = Ed25519Keypair::from_seed(&[seed; 32]);
+        ssh_key::PrivateKey::new(KeypairData::Ed25519(pair), "").expect("a pair")
+    }
+
+    fn private(seed: u8) -> PrivateKey {
+        let text = pair(seed).to_openssh(ssh_key::LineEnding::LF);
+        let text = Secret::new(text.expect("it has a text").to_string());
+        PrivateKey::parse(&text, None).expect("it is a key")
+    }
+
+    /// Of key 1, good from 1,000 s to 2,000 s after 1970.
+    fn certificate(principals: &[&str]) -> String {
+        let mut builder =
+            Builder::new([9; 16], pair(1).public_key().key_data().clone(), 1000, 2000)
+                .expect("a time");
+        builder.key_id("a \"key\"\n").expect("an id");
+        for principal in principals {
+            builder.valid_principal(*principal).expect("a principal");
+        }
+        let signed = builder.sign(&pair(2)).expect("it is signed");
+        signed.to_openssh().expect("it has a text")
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn its_time_begins_with_one_second_and_ends_before_another() {
+        let certificate = Certificate::parse(&certificate(&["acme"])).expect("it is one");
+        for (seconds, is_good) in [(999, false), (1000, true), (1999, true), (2000, false)] {
+            let result = certificate.check(&private(1), at(seconds));
+            assert_eq!(result.is_ok(), is_good, "{seconds}: {result:?}");
+        }
+        let expired = certificate.check(&private(1), at(3000)).expect_err("over");
+        assert_eq!(
+            expired.to_string(),
+            "the certificate has expired: it was good until 1970-01-01 00:33:20 UTC"
+        );
+    }
+
+    #[test]
+    fn it_is_of_one_key() {
+        let certificate = Certificate::parse(&certificate(&["acme"])).expect("it is one");
+        let error = certificate.check(&private(3), at(1500));
+        assert!(
+            matches!(error, Err(CertificateError::OtherKey { .. })),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_ca_wrote_is_shown_on_one_line_and_not_endlessly() {
+        let many = ["a\nb", "2", "3", "4", "5", "6", "7"];
+        let certificate = Certificate::parse(&certificate(&many)).expect("it is one");
+        assert_eq!(
+            certificate.description(),
+            "ssh-ed25519-cert-v01@openssh.com \"a \\\"key\\\"\\n\" for a\\nb, 2, 3, 4, 5 and 2 more"
+        );
+        assert!(certificate.names("7") && !certificate.names("8"));
+    }
+}

@@ -14,10 +14,11 @@ pub(super) struct Block<'a> {
     pub(super) body: &'a str,
 }
 
-/// The text without blanks around it, and with real line breaks: secret stores and `.env` files keep a key on one line, with
-/// `\n` as two characters.
+/// The text without blanks and quotes around it, and with real line breaks: secret stores and `.env` files keep a key on one
+/// line, with `\n` as two characters.
 pub(crate) fn unescaped(text: &str) -> Zeroizing<String> {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let around = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '"' | '\'');
+    let text = text.trim_matches(around);
     if text.contains(['\n', '\r']) || !text.contains("\\n") {
         return Zeroizing::new(text.to_owned());
     }

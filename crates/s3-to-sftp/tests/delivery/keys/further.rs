@@ -201,6 +201,7 @@ fn oddly(text: &str) -> Vec<String> {
         text.replace('\n', "\\n"),
         text.replace('\n', "\\r\\n"),
         format!("\"{}\"", text.replace('\n', "\\n")),
+        format!("'{trimmed}'"),
     ];
     // On one line, as a console makes it of what is pasted: where base64 alone stands between the two marks.
     if text.starts_with("-----") && !text.contains("Proc-Type") {
