@@ -31,6 +31,8 @@ ssh-keygen openssh-client
 sshd openssh-server
 sftp-server openssh-sftp-server
 rclone rclone
+openssl openssl
+puttygen putty-tools
 zip zip
 unzip unzip
 advzip advancecomp

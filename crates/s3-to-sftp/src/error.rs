@@ -31,6 +31,8 @@ pub enum Stage {
     RemotePath,
     /// Fetching the private key.
     PrivateKey,
+    /// Fetching the certificate.
+    Certificate,
     /// Fetching the host keys.
     HostKeys,
     /// Connecting and logging in.
@@ -136,6 +138,7 @@ impl fmt::Display for Stage {
             Self::Event => "reading the event",
             Self::RemotePath => "finding the remote path",
             Self::PrivateKey => "fetching the private key",
+            Self::Certificate => "fetching the certificate",
             Self::HostKeys => "fetching the host keys",
             Self::Connect => "connecting to the server",
             Self::OpenSource => "opening the source",

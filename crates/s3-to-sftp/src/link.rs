@@ -235,11 +235,14 @@ impl<'a> Link<'a> {
             match &state.credentials {
                 Some(offered) => Ok(offered.clone()),
                 None => match self.kept.credentials() {
-                    Some(credentials) => Ok(Offered {
-                        credentials,
-                        are_old: true,
-                    }),
-                    None => self.fetch().await,
+                    // A certificate may have expired meanwhile, and another one lie in its place.
+                    Some(credentials) if credentials.check(SystemTime::now()).is_ok() => {
+                        Ok(Offered {
+                            credentials,
+                            are_old: true,
+                        })
+                    }
+                    _ => self.fetch().await,
                 },
             }
         };
@@ -269,9 +272,8 @@ impl<'a> Link<'a> {
     }
 
     async fn fetch(&self) -> Result<Offered, (Stage, Cause)> {
-        let fetched = fetch(self.settings, self.s3).await;
         Ok(Offered {
-            credentials: fetched.map_err(|cause| (Stage::PrivateKey, cause))?,
+            credentials: fetch(self.settings, self.s3).await?,
             are_old: false,
         })
     }

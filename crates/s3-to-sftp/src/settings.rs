@@ -6,6 +6,7 @@ mod after_delivery;
 mod choice;
 mod host_keys;
 mod near_miss;
+mod place;
 mod problem;
 mod reader;
 mod table;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use after_delivery::{AfterDelivery, ArchivePrefix};
 pub use choice::{Channels, OnConflict, UploadMode, Verify};
 pub use host_keys::TrustedHostKeys;
+pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
@@ -40,8 +42,12 @@ pub struct Settings {
     pub username: String,
     /// `SSH_PASSWORD`. This, or the key, or both are there.
     pub password: Option<Secret<String>>,
-    /// `SSH_PRIVATE_KEY`: where the key lies in S3.
-    pub private_key: Option<ObjectName>,
+    /// `SSH_PRIVATE_KEY`.
+    pub private_key: Option<Place>,
+    /// `SSH_PASSPHRASE` of that key.
+    pub passphrase: Option<Secret<String>>,
+    /// `SSH_CERTIFICATE` for that key.
+    pub certificate: Option<Place>,
     /// `SSH_DIR`, without trailing slashes; none for the login directory.
     pub dir: Option<String>,
     /// `SSH_FILENAME`.
@@ -92,7 +98,9 @@ impl Settings {
         let host = reader.value("SSH_HOST", value::host);
         let username = reader.value("SSH_USERNAME", value::username);
         let password = reader.optional("SSH_PASSWORD", value::secret);
-        let private_key = reader.optional("SSH_PRIVATE_KEY", value::object);
+        let private_key = reader.optional("SSH_PRIVATE_KEY", place::private_key);
+        let passphrase = reader.optional("SSH_PASSPHRASE", value::secret);
+        let certificate = reader.optional("SSH_CERTIFICATE", place::certificate);
         let port = reader.value("SSH_PORT", value::port);
         let dir = reader.optional("SSH_DIR", value::directory);
         let filename = reader.value("SSH_FILENAME", value::filename);
@@ -119,6 +127,12 @@ impl Settings {
                 "neither this nor SSH_PRIVATE_KEY is set; set one of the two, or both",
             );
         }
+        if reader.is_set("SSH_CERTIFICATE") && !reader.is_set("SSH_PRIVATE_KEY") {
+            reader.problem(
+                "SSH_CERTIFICATE",
+                "is set without SSH_PRIVATE_KEY; set that to the key that the certificate is for",
+            );
+        }
 
         // Which lines count is known only beside the server's name.
         let host_keys = host_keys.and_then(|written| match (written, &host, port) {
@@ -134,6 +148,13 @@ impl Settings {
         });
 
         let mut warnings = near_miss::warnings(&lookup);
+        if reader.is_set("SSH_PASSPHRASE") && !reader.is_set("SSH_PRIVATE_KEY") {
+            warnings.push(
+                "SSH_PASSPHRASE is set without SSH_PRIVATE_KEY, and so does nothing; a password belongs into \
+                 SSH_PASSWORD"
+                    .to_owned(),
+            );
+        }
         warnings.extend(choice::warnings(on_conflict, upload, verify));
         if filename
             .as_ref()
@@ -154,6 +175,8 @@ impl Settings {
                 username: username?,
                 password: password?,
                 private_key: private_key?,
+                passphrase: passphrase?,
+                certificate: certificate?,
                 dir: dir?.flatten(),
                 filename: filename?,
                 strip_prefix: strip_prefix?,
@@ -183,8 +206,12 @@ impl Settings {
     /// uploading the private key to the bucket that triggers the function would send it to the partner,
     /// and delete it; so with the host keys; an archive in that bucket would be sent again, and moved into itself.
     pub fn names(&self, object: &ObjectName) -> Option<&'static str> {
-        if self.private_key.as_ref() == Some(object) {
+        let is = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.is(object));
+        if is(&self.private_key) {
             return Some("private key (SSH_PRIVATE_KEY)");
+        }
+        if is(&self.certificate) {
+            return Some("certificate (SSH_CERTIFICATE)");
         }
         if matches!(&self.host_keys, Some(TrustedHostKeys::At(name)) if name == object) {
             return Some("list of host keys (SSH_HOST_KEY)");

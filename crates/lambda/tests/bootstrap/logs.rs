@@ -222,7 +222,8 @@ async fn assert_no_secret_is_shown(variable: &str, level: &str) {
     assert_eq!(outcome.error().0, "LoginRefused");
     shown += &format!("{outcome:?}");
     shown += &all_lines(bootstrap).await;
-    let bootstrap = world.start(&[("SSH_PRIVATE_KEY", key.as_str()), login[1]]);
+    let misplaced = ("SSH_CERTIFICATE", key.as_str());
+    let bootstrap = world.start(&[("SSH_PRIVATE_KEY", key.as_str()), misplaced, login[1]]);
     assert_eq!(bootstrap.wait_for_exit().await.code(), Some(1));
     shown += &format!("{:?}", world.api.init_error().expect("reported"));
     shown += &bootstrap.logs();

@@ -8,6 +8,8 @@ use super::Cause;
 use crate::hand_over::RelayError;
 use crate::source::SourceError;
 use crate::ssh::ConnectError;
+use crate::ssh::certificate::CertificateError;
+use crate::ssh::private_key::PrivateKeyError;
 
 impl Cause {
     /// The next step; none where the cause says all there is.
@@ -22,9 +24,16 @@ impl Cause {
                 }
                 _ => return None,
             },
-            Self::KeyUnusable { .. } => {
-                "store an unencrypted private key in OpenSSH or PEM format (RSA, ECDSA or ed25519)"
-            }
+            Self::KeyUnusable { source, .. } => of_private_key(source),
+            Self::CertificateUnavailable { source, .. } => match source {
+                SourceError::Missing => "put the certificate there, or correct SSH_CERTIFICATE",
+                SourceError::Denied(_) => {
+                    "grant the function's role s3:GetObject on the certificate (and s3:ListBucket, to tell \
+                     a missing one from a denied one)"
+                }
+                _ => return None,
+            },
+            Self::CertificateUnusable { source, .. } => of_certificate(source),
             Self::HostKeysUnavailable { source, .. } => match source {
                 SourceError::Missing => "put the host keys there, or correct SSH_HOST_KEY",
                 SourceError::Denied(_) => {
@@ -133,5 +142,75 @@ impl Cause {
             _ => return None,
         };
         Some(Cow::Borrowed(next))
+    }
+}
+
+fn of_private_key(error: &PrivateKeyError) -> &'static str {
+    use PrivateKeyError as Error;
+    match error {
+        Error::NoKey | Error::Empty | Error::OtherFile(_) => {
+            "set SSH_PRIVATE_KEY to a private key (RSA, ECDSA or ed25519; OpenSSH, PEM or PuTTY format), or to \
+             where one lies"
+        }
+        Error::PublicKey => {
+            "set SSH_PRIVATE_KEY to the file without `.pub`; the public key is for the partner"
+        }
+        Error::Certificate => {
+            "set SSH_CERTIFICATE to it, and SSH_PRIVATE_KEY to the private key that it is for"
+        }
+        Error::Format(_) => {
+            "load it in PuTTYgen, without a certificate, and export it as an OpenSSH key, or save it anew; then set \
+             SSH_PRIVATE_KEY to that"
+        }
+        Error::Type(_) | Error::SecurityKey => {
+            "make a key pair of another type (`ssh-keygen -t ed25519`), give the partner its public key, and set \
+             SSH_PRIVATE_KEY to the private one"
+        }
+        Error::RsaSize(_) => {
+            "make a longer key pair (`ssh-keygen -t rsa -b 3072`), give the partner its public key, and set \
+             SSH_PRIVATE_KEY to the private one; many servers refuse RSA below 2048 bits"
+        }
+        Error::CutShort(_) | Error::Damaged(_) | Error::Mac => {
+            "store the whole file again, from its first line to its last, and see that SSH_PRIVATE_KEY means it"
+        }
+        Error::PassphraseMissing => {
+            "set SSH_PASSPHRASE, or store the key without one (`ssh-keygen -p`)"
+        }
+        Error::PassphraseWrong => {
+            "correct SSH_PASSPHRASE; look for a blank or a line break that was taken along"
+        }
+        Error::Encryption(_) => {
+            "encrypt it anew (`ssh-keygen -p -f KEY`), and store that behind SSH_PRIVATE_KEY"
+        }
+        Error::Memory(_) | Error::TooSlow(_) => {
+            "encrypt it anew with less effort (`ssh-keygen -p -a 16`; in PuTTYgen, the parameters for saving), or give \
+             the function more memory, which makes it faster"
+        }
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> &'static str {
+    use CertificateError as Error;
+    match error {
+        Error::None | Error::X509 | Error::Damaged(_) => {
+            "set SSH_CERTIFICATE to the content of the file `…-cert.pub` that the CA made, or to where it lies"
+        }
+        Error::PublicKey => {
+            "have the CA sign it, and set SSH_CERTIFICATE to the file `…-cert.pub` that comes of it"
+        }
+        Error::PrivateKey => {
+            "set SSH_PRIVATE_KEY to it, and SSH_CERTIFICATE to the certificate; whoever may read SSH_CERTIFICATE \
+             has seen the key"
+        }
+        Error::Host => {
+            "ask the CA for a user's certificate (`ssh-keygen -s` without `-h`), and set SSH_CERTIFICATE to that"
+        }
+        Error::OtherKey { .. } => {
+            "set SSH_PRIVATE_KEY to the key that was signed, or have the public half of this one signed"
+        }
+        Error::Expired(_) => "ask the CA for a new one, and store it behind SSH_CERTIFICATE",
+        Error::NotYet(_) => {
+            "wait, or ask the CA for one that is valid now, and store it behind SSH_CERTIFICATE"
+        }
     }
 }

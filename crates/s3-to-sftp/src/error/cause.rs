@@ -8,6 +8,7 @@ use crate::hand_over::RelayError;
 use crate::object::ObjectName;
 use crate::remote_path::PathRefused;
 use crate::source::SourceError;
+use crate::ssh::certificate::CertificateError;
 use crate::ssh::host_key::HostKeyError;
 use crate::ssh::private_key::PrivateKeyError;
 use crate::ssh::{ConnectError, KEY_EXCHANGE};
@@ -33,10 +34,10 @@ pub enum Cause {
         source: SourceError,
     },
     /// The private key is none.
-    #[error("the private key {name} cannot be used")]
+    #[error("the private key {place} cannot be used")]
     KeyUnusable {
-        /// The reference in `SSH_PRIVATE_KEY`.
-        name: ObjectName,
+        /// The reference in `SSH_PRIVATE_KEY`, or that name.
+        place: String,
         /// What it is instead.
         source: PrivateKeyError,
     },
@@ -48,6 +49,14 @@ pub enum Cause {
         /// S3's answer.
         source: SourceError,
     },
+    /// The certificate cannot be fetched.
+    #[error("the certificate {name} cannot be read")]
+    CertificateUnavailable {
+        /// The reference in `SSH_CERTIFICATE`.
+        name: ObjectName,
+        /// S3's answer.
+        source: SourceError,
+    },
     /// The host keys are none, or none of this server.
     #[error("the host keys {name} cannot be used")]
     HostKeysUnusable {
@@ -55,6 +64,14 @@ pub enum Cause {
         name: ObjectName,
         /// What is wrong with them.
         source: Box<HostKeyError>,
+    },
+    /// No login by the certificate can succeed.
+    #[error("the certificate {place} cannot be used")]
+    CertificateUnusable {
+        /// The reference in `SSH_CERTIFICATE`, or that name.
+        place: String,
+        /// Why.
+        source: CertificateError,
     },
     /// No connection to the server.
     #[error("no SFTP session as {username}")]
@@ -199,12 +216,13 @@ impl Cause {
         use VerdictKind::{Reject, Retry};
         let (kind, scope) = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
-            Self::KeyUnavailable { source, .. } | Self::HostKeysUnavailable { source, .. } => {
-                (source_kind(source), Destination)
-            }
-            Self::KeyUnusable { .. } | Self::HostKeysUnusable { .. } | Self::NoDirectory(_) => {
-                (Reject, Destination)
-            }
+            Self::KeyUnavailable { source, .. }
+            | Self::CertificateUnavailable { source, .. }
+            | Self::HostKeysUnavailable { source, .. } => (source_kind(source), Destination),
+            Self::KeyUnusable { .. }
+            | Self::CertificateUnusable { .. }
+            | Self::HostKeysUnusable { .. }
+            | Self::NoDirectory(_) => (Reject, Destination),
             Self::Connect { source, .. } => match **source {
                 ConnectError::HostKey(_)
                 | ConnectError::HostKeyRevoked { .. }
@@ -250,6 +268,8 @@ impl Cause {
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
             Self::HostKeysUnavailable { .. } => "HostKeysUnavailable",
             Self::HostKeysUnusable { .. } => "HostKeysUnusable",
+            Self::CertificateUnavailable { .. } => "CertificateUnavailable",
+            Self::CertificateUnusable { .. } => "CertificateUnusable",
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
                 ConnectError::Tcp(_) => "ConnectFailed",

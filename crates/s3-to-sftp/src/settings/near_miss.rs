@@ -5,7 +5,7 @@
 use super::reader::set_value;
 
 /// What people write, and what they mean.
-const NEAR_MISSES: [(&str, &str); 40] = [
+const NEAR_MISSES: [(&str, &str); 47] = [
     ("SSH_HOSTNAME", "SSH_HOST"),
     ("SSH_SERVER", "SSH_HOST"),
     ("SSH_ADDRESS", "SSH_HOST"),
@@ -24,6 +24,13 @@ const NEAR_MISSES: [(&str, &str); 40] = [
     ("SSH_KEY_FILE", "SSH_PRIVATE_KEY"),
     ("SSH_IDENTITY_FILE", "SSH_PRIVATE_KEY"),
     ("SFTP_PRIVATE_KEY", "SSH_PRIVATE_KEY"),
+    ("SSH_PASS_PHRASE", "SSH_PASSPHRASE"),
+    ("SSH_KEY_PASSPHRASE", "SSH_PASSPHRASE"),
+    ("SSH_KEY_PASSWORD", "SSH_PASSPHRASE"),
+    ("SSH_PRIVATE_KEY_PASSPHRASE", "SSH_PASSPHRASE"),
+    ("SSH_PRIVATE_KEY_PASSWORD", "SSH_PASSPHRASE"),
+    ("SSH_CERT", "SSH_CERTIFICATE"),
+    ("SSH_CERTIFICATE_FILE", "SSH_CERTIFICATE"),
     ("SFTP_PORT", "SSH_PORT"),
     ("SSH_DIRECTORY", "SSH_DIR"),
     ("SSH_PATH", "SSH_DIR"),

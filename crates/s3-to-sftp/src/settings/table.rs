@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::place::{self, Place};
 use super::reader;
-use super::value;
 use crate::secret::MASK;
 
 /// One setting.
@@ -69,9 +69,25 @@ pub static TABLE: &[Row] = &[
     Row {
         name: "SSH_PRIVATE_KEY",
         fallback: Fallback::Nothing("this, `SSH_PASSWORD`, or both"),
-        meaning: "`bucket:key` of a private key in S3; the first `:` splits",
+        meaning: "`bucket:key` of a private key in S3, where the first `:` splits; `s3://bucket/key`; or the key itself. \
+                  OpenSSH, PEM (PKCS#1, SEC1, PKCS#8) or PuTTY's format; RSA, ECDSA or ed25519",
         secret: true,
         contract: true,
+    },
+    Row {
+        name: "SSH_PASSPHRASE",
+        fallback: Fallback::Nothing("none"),
+        meaning: "passphrase of the private key; not looked at where the key is not encrypted",
+        secret: true,
+        contract: false,
+    },
+    Row {
+        name: "SSH_CERTIFICATE",
+        fallback: Fallback::Nothing("none"),
+        meaning: "OpenSSH user certificate for the private key: the line `ssh-…-cert-v01@openssh.com AAAA…`, or `bucket:key` \
+                  of it in S3",
+        secret: true,
+        contract: false,
     },
     Row {
         name: "SSH_PORT",
@@ -283,12 +299,16 @@ impl Row {
         if self.secret {
             // Where the key lies is no secret, and the first thing to look at when it does not work;
             // but only if it is such a place, and not the key itself.
-            let reference = (self.name == "SSH_PRIVATE_KEY")
-                .then(|| value::object(value).ok())
-                .flatten();
-            return match reference {
-                Some(object) => one_line(&format!("{}:{}", object.bucket, object.key)),
-                None => MASK.to_owned(),
+            let place = match self.name {
+                "SSH_PRIVATE_KEY" => place::private_key(value).ok(),
+                "SSH_CERTIFICATE" => place::certificate(value).ok(),
+                _ => None,
+            };
+            return match place {
+                Some(Place::Object(object)) => {
+                    one_line(&format!("{}:{}", object.bucket, object.key))
+                }
+                _ => MASK.to_owned(),
             };
         }
         // Refused, and not to be logged for that.

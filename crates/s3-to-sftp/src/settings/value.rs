@@ -148,12 +148,7 @@ pub(super) fn text(value: &str) -> Result<String, Unfit> {
 
 /// `bucket:key`, split at the first `:`; `s3://bucket/key` says the same.
 pub(super) fn object(value: &str) -> Result<ObjectName, Unfit> {
-    const FORM: &str = "give `bucket:key` of an object in S3 that holds the key";
-    if value.contains("-----BEGIN") {
-        return unfit(format!(
-            "is the private key itself; put it into S3, and {FORM}"
-        ));
-    }
+    const FORM: &str = "give `bucket:key` of an object in S3 that holds it";
     if value.starts_with("arn:") {
         return unfit(format!("is an ARN, which is not read here; {FORM}"));
     }

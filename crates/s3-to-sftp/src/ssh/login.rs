@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use russh::client::{AuthResult, Handle, Handler};
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
 
+use super::certificate::{Certificate, CertificateError, CertificateSigner, NotSigned};
 use super::error::{ConnectError, ssh};
 use super::private_key::PrivateKey;
 use crate::secret::Secret;
@@ -16,6 +18,8 @@ use crate::secret::Secret;
 pub struct Credentials {
     /// Offered first.
     pub private_key: Option<PrivateKey>,
+    /// What the key is offered with, in place of the key alone.
+    pub certificate: Option<Certificate>,
     /// Sent only where there is no key, or where the server still asks after the key.
     pub password: Option<Secret<String>>,
 }
@@ -25,10 +29,25 @@ impl PartialEq for Credentials {
         // Who holds the public half proves the same with the private one.
         let key = |it: &Self| Some(it.private_key.as_ref()?.0.public_key().key_data().clone());
         key(self) == key(other)
+            && self.certificate == other.certificate
             && match (&self.password, &other.password) {
                 (Some(own), Some(other)) => own.expose() == other.expose(),
                 (own, other) => own.is_none() && other.is_none(),
             }
+    }
+}
+
+impl Credentials {
+    /// Whether a login at `now` could succeed, as far as that can be told here.
+    ///
+    /// # Errors
+    ///
+    /// Says why no server would take the certificate.
+    pub fn check(&self, now: SystemTime) -> Result<(), CertificateError> {
+        match (&self.certificate, &self.private_key) {
+            (Some(certificate), Some(key)) => certificate.check(key, now),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -44,14 +63,12 @@ pub(super) async fn log_in<H: Handler>(
     let mut offered = MethodSet::empty();
 
     if let Some(key) = &credentials.private_key {
-        let hash = hash_for(handle, key).await.map_err(broken)?;
-        let key = PrivateKeyWithHashAlg::new(Arc::clone(&key.0), hash);
-        tried.push(format!("publickey ({})", key.algorithm()));
-        match handle
-            .authenticate_publickey(username, key)
+        let certificate = credentials.certificate.as_ref();
+        let (method, result) = offer(handle, username, key, certificate)
             .await
-            .map_err(broken)?
-        {
+            .map_err(broken)?;
+        tried.push(method);
+        match result {
             AuthResult::Success => return Ok(()),
             AuthResult::Failure {
                 remaining_methods, ..
@@ -84,6 +101,31 @@ pub(super) async fn log_in<H: Handler>(
         tried: tried.join(" and "),
         offered: names(&offered),
     })
+}
+
+/// Offers a key, alone or by its certificate; also says what was offered.
+async fn offer<H: Handler>(
+    handle: &mut Handle<H>,
+    username: &str,
+    key: &PrivateKey,
+    certificate: Option<&Certificate>,
+) -> Result<(String, AuthResult), russh::Error> {
+    let hash = hash_for(handle, key).await?;
+    let Some(certificate) = certificate else {
+        let key = PrivateKeyWithHashAlg::new(Arc::clone(&key.0), hash);
+        let method = format!("publickey ({})", key.algorithm());
+        return Ok((method, handle.authenticate_publickey(username, key).await?));
+    };
+    let mut method = format!("publickey ({}", certificate.description());
+    if !certificate.names(username) {
+        method += &format!(" and not for {username}");
+    }
+    method.push(')');
+    let mut signer = CertificateSigner(key);
+    let result = handle
+        .authenticate_certificate_with(username, (*certificate.0).clone(), hash, &mut signer)
+        .await;
+    Ok((method, result.map_err(|NotSigned(error)| error)?))
 }
 
 /// RSA keys sign with SHA-2: SHA-512, unless the server says that it takes only SHA-256.

@@ -6,6 +6,7 @@
 //! | [`host_key`] | which server is trusted |
 //! | [`mismatch`] | what a server has shown that is not pinned |
 //! | [`private_key`] | the text of a private key → a key |
+//! | [`certificate`] | a user's certificate, and the login by one |
 //! | `login` | the methods that are tried, and in which order |
 //! | `trust` | whether a server is the pinned one |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
@@ -14,6 +15,7 @@
 //! | `further` | the channels beside the first one |
 //! | [`error`] | why there is no connection |
 
+pub mod certificate;
 mod channel;
 pub mod connection;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod private_key;
 mod stream;
 mod trust;
 
+pub use certificate::Certificate;
 pub use connection::{Connection, Target};
 pub use error::ConnectError;
 pub(crate) use error::KEY_EXCHANGE;

@@ -1,70 +1,99 @@
-//! The text of a private key becomes a key: OpenSSH and PEM formats, unencrypted.
+//! The text of a private key becomes a key.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | `text` | what stands around a key, and what a text is that holds none |
+//! | `pem` | armour, base64, and the encryption of old PEM files |
+//! | `der` | PKCS#1, SEC1 and PKCS#8 |
+//! | `openssh` | OpenSSH's own format |
+//! | `putty` | PuTTY's `.ppk`, versions 2 and 3 |
+//! | `numbers` | the numbers that OpenSSH and PuTTY keep → a key |
+//! | `error` | why a text is no usable private key |
+
+mod der;
+mod error;
+mod numbers;
+mod openssh;
+mod pem;
+mod putty;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use russh::keys::{self, ssh_key};
+use russh::keys::Algorithm;
+use russh::keys::ssh_encoding::Decode;
+use russh::keys::ssh_key;
+use russh::keys::ssh_key::private::KeypairData;
+use russh::keys::ssh_key::public::KeyData;
+
+pub use error::PrivateKeyError;
+pub(super) use text::unescaped;
 
 use crate::secret::Secret;
+
+/// RSA keys that are used. Below, many servers refuse them: Red Hat's and Amazon's among them; above, the libraries do.
+const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
 /// A private key that can sign a login.
 #[derive(Clone)]
 pub struct PrivateKey(pub(super) Arc<ssh_key::PrivateKey>);
 
-/// Why a text is no usable private key. Never holds a part of it.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivateKeyError {
-    /// No PEM armour at all.
-    #[error("it is no private key: no line begins with \"-----BEGIN\"")]
-    NoKey,
-    /// The other half of the pair.
-    #[error("it is a public key; the private one is asked for")]
-    PublicKey,
-    /// A passphrase would be needed.
-    #[error("the key is encrypted; store it without a passphrase")]
-    Encrypted,
-    /// An armour is there, and what is in it cannot be read.
-    #[error(
-        "the key cannot be read; is it cut short, or of a type other than RSA, ECDSA or ed25519?"
-    )]
-    Unreadable(#[source] Box<keys::Error>),
-}
-
 impl PrivateKey {
-    /// Reads a private key.
+    /// Reads a private key. The passphrase is looked at only where the key is encrypted, as `ssh` does.
     ///
     /// # Errors
     ///
-    /// Says what the text is instead.
-    pub fn parse(text: &Secret<String>) -> Result<Self, PrivateKeyError> {
-        let text = text.expose();
-        if ["ssh-", "ecdsa-sha2-", "---- BEGIN SSH2 PUBLIC KEY"]
-            .iter()
-            .any(|it| text.trim_start().starts_with(it))
-            || text.contains("-----BEGIN PUBLIC KEY-----")
-        {
-            return Err(PrivateKeyError::PublicKey);
+    /// Says what the text is instead, or what does not fit.
+    pub fn parse(
+        text: &Secret<String>,
+        passphrase: Option<&Secret<String>>,
+    ) -> Result<Self, PrivateKeyError> {
+        let text = unescaped(text.expose());
+        let passphrase = passphrase.map(|it| it.expose().as_str());
+        let key = if let Some(lines) = text::putty(&text) {
+            putty::read(lines, passphrase)?
+        } else if let Some(block) = text::armoured(&text) {
+            pem::read(&block?, passphrase)?
+        } else {
+            return Err(text::instead(&text));
+        };
+        check(&key)?;
+        Ok(Self(Arc::new(key)))
+    }
+}
+
+/// Whether it is of a type and a size that can log in.
+fn check(key: &ssh_key::PrivateKey) -> Result<(), PrivateKeyError> {
+    check_type(&key.algorithm())?;
+    match key.key_data() {
+        KeypairData::Rsa(pair) if !RSA_BITS.contains(&pair.key_size()) => {
+            Err(PrivateKeyError::RsaSize(pair.key_size()))
         }
-        if !text.contains("-----BEGIN ") {
-            return Err(PrivateKeyError::NoKey);
-        }
-        // PKCS#8 and the old PEM format say so in their armour, OpenSSH's inside the key.
-        if text.contains("-----BEGIN ENCRYPTED ") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(PrivateKeyError::Encrypted);
-        }
-        // russh compares whole lines; a trailing blank or CR is no reason to refuse a key.
-        let lines: Secret<String> = Secret::new(
-            text.lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n"),
-        );
-        match keys::decode_secret_key(lines.expose(), None) {
-            Ok(key) if key.is_encrypted() => Err(PrivateKeyError::Encrypted),
-            Ok(key) => Ok(Self(Arc::new(key))),
-            Err(keys::Error::KeyIsEncrypted) => Err(PrivateKeyError::Encrypted),
-            Err(error) => Err(PrivateKeyError::Unreadable(Box::new(error))),
-        }
+        _ => Ok(()),
+    }
+}
+
+/// The public half, as OpenSSH and PuTTY keep it beside the private one: in the clear, so that a type which is not used
+/// is told before a passphrase is asked for.
+fn public_half(blob: &[u8]) -> Result<KeyData, PrivateKeyError> {
+    let name = String::decode(&mut &*blob).map_err(PrivateKeyError::damaged)?;
+    if Algorithm::new(&name).is_err() {
+        return Err(PrivateKeyError::Type(text::printable(&name)));
+    }
+    let public = KeyData::decode(&mut &*blob).map_err(PrivateKeyError::damaged)?;
+    check_type(&public.algorithm())?;
+    Ok(public)
+}
+
+fn check_type(algorithm: &Algorithm) -> Result<(), PrivateKeyError> {
+    match algorithm {
+        Algorithm::Rsa { .. } | Algorithm::Ecdsa { .. } | Algorithm::Ed25519 => Ok(()),
+        Algorithm::Dsa => Err(PrivateKeyError::Type("DSA".to_owned())),
+        Algorithm::SkEcdsaSha2NistP256 | Algorithm::SkEd25519 => Err(PrivateKeyError::SecurityKey),
+        other => Err(PrivateKeyError::Type(text::printable(other.as_str()))),
     }
 }
 

@@ -6,12 +6,14 @@
 //! | `promises` | what is promised on any server: bodies, each run in every world |
 //! | `embedded`, `openssh` | the worlds; sshd only with the feature `real-servers` |
 //! | `host_keys` | host keys as `ssh-keygen` makes them, on sshd |
+//! | `keys` | each type of key in each format, and certificates, at sshd |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
 mod embedded;
 #[cfg(feature = "real-servers")]
 mod host_keys;
+mod keys;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;

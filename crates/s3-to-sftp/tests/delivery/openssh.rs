@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use s3_to_sftp::secret::Secret;
-use s3_to_sftp::ssh::PrivateKey;
 use testkit::payload;
 use testkit::proxy::Proxy;
 use testkit::servers::Sshd;
@@ -19,32 +17,6 @@ async fn world() -> World {
 }
 
 promises!(world);
-
-/// Every type, in every format that `ssh-keygen` writes without a passphrase.
-#[test]
-fn every_unencrypted_private_key_of_ssh_keygen_is_read() {
-    let directory = tempfile::tempdir().expect("a directory");
-    for (kind, bits) in [
-        ("rsa", "2048"),
-        ("ecdsa", "256"),
-        ("ecdsa", "384"),
-        ("ecdsa", "521"),
-        ("ed25519", "256"),
-    ] {
-        for format in ["RFC4716", "PEM", "PKCS8"] {
-            let path = directory.path().join(format!("{kind}-{bits}-{format}"));
-            let made = std::process::Command::new("ssh-keygen")
-                .args(["-q", "-t", kind, "-b", bits, "-m", format, "-N", "", "-f"])
-                .arg(&path)
-                .status()
-                .expect("ssh-keygen is there: apt-get install openssh-client");
-            assert!(made.success());
-            let text = std::fs::read_to_string(&path).expect("it was made");
-            let key = PrivateKey::parse(&Secret::new(text));
-            assert!(key.is_ok(), "{kind} {bits} {format}: {key:?}");
-        }
-    }
-}
 
 /// As many as the round trip needs, and never beyond its `MaxSessions`.
 #[tokio::test]

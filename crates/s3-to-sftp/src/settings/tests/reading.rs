@@ -10,7 +10,8 @@ fn the_least_takes_every_default() {
     assert_eq!(settings.port, 22);
     assert_eq!(settings.username, "acme");
     assert_eq!(settings.password.unwrap().expose(), "hunter2");
-    assert_eq!(settings.private_key, None);
+    assert!(settings.private_key.is_none());
+    assert!(settings.passphrase.is_none() && settings.certificate.is_none());
     assert_eq!(settings.dir, None);
     assert_eq!(settings.filename, FilenameTemplate::parse("{key}").unwrap());
     assert_eq!(settings.strip_prefix, None);
@@ -118,6 +119,7 @@ fn the_object_that_the_settings_name_is_known() {
     let settings = settings(&[
         ("SSH_PRIVATE_KEY", "inbox:keys/id"),
         ("SSH_HOST_KEY", "s3://inbox/keys/known_hosts"),
+        ("SSH_CERTIFICATE", "inbox:keys/id-cert.pub"),
     ]);
     let object = |key: &str| ObjectName {
         bucket: "inbox".to_owned(),
@@ -127,6 +129,8 @@ fn the_object_that_the_settings_name_is_known() {
     assert!(named.contains("SSH_PRIVATE_KEY"), "{named}");
     let named = settings.names(&object("keys/known_hosts")).unwrap();
     assert!(named.contains("SSH_HOST_KEY"), "{named}");
+    let named = settings.names(&object("keys/id-cert.pub")).unwrap();
+    assert!(named.contains("SSH_CERTIFICATE"), "{named}");
     assert_eq!(settings.names(&object("keys/id2")), None);
 }
 

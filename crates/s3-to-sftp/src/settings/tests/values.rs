@@ -101,10 +101,13 @@ fn private_keys_are_references_split_at_the_first_colon() {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
         };
-        assert_eq!(
-            settings(&[("SSH_PRIVATE_KEY", value)]).private_key,
-            Some(name)
-        );
+        let settings = settings(&[("SSH_PRIVATE_KEY", value), ("SSH_CERTIFICATE", value)]);
+        for place in [settings.private_key, settings.certificate] {
+            assert!(
+                matches!(&place, Some(Place::Object(object)) if *object == name),
+                "{place:?}"
+            );
+        }
     }
     for (value, hint) in [
         ("keys", "no `:`"),
@@ -113,10 +116,6 @@ fn private_keys_are_references_split_at_the_first_colon() {
         ("keys:", "empty"),
         ("a/b:c", "cannot be a bucket"),
         ("arn:aws:s3:::keys/id", "ARN"),
-        (
-            "-----BEGIN OPENSSH PRIVATE KEY-----\nProc-Type: 4",
-            "the private key itself",
-        ),
     ] {
         let text = problem("SSH_PRIVATE_KEY", value);
         assert!(
@@ -124,15 +123,69 @@ fn private_keys_are_references_split_at_the_first_colon() {
             "{value}: {text}"
         );
     }
+    let text = problem("SSH_PRIVATE_KEY", "ssh-ed25519 AAAAC3 acme@example");
+    assert!(text.contains("is a public key"), "{text}");
+}
+
+#[test]
+fn keys_and_certificates_may_stand_in_the_setting_itself() {
+    for value in [
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\\nTOPSECRET\\n",
+        "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none",
+    ] {
+        let settings = settings(&[("SSH_PRIVATE_KEY", value)]);
+        let place = settings.private_key;
+        assert!(
+            matches!(&place, Some(Place::Setting(text)) if text.expose() == value),
+            "{place:?}"
+        );
+    }
+    let line = "ssh-ed25519-cert-v01@openssh.com AAAAIHNz acme";
+    let settings = settings(&[("SSH_PRIVATE_KEY", "keys:id"), ("SSH_CERTIFICATE", line)]);
+    let place = settings.certificate;
+    assert!(
+        matches!(&place, Some(Place::Setting(text)) if text.expose() == line),
+        "{place:?}"
+    );
+}
+
+#[test]
+fn what_is_no_certificate_is_told() {
+    for (value, hint) in [
+        ("ssh-ed25519 AAAAC3Nza acme", "nobody has signed"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET",
+            "is a private key",
+        ),
+        (
+            "PuTTY-User-Key-File-3: ssh-rsa\nTOPSECRET",
+            "is a private key",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nTOPSECRET",
+            "no certificate of OpenSSH",
+        ),
+        ("TOPSECRET", "no `:`"),
+    ] {
+        let settings = [("SSH_PRIVATE_KEY", "keys:id"), ("SSH_CERTIFICATE", value)];
+        let text = load(&settings).unwrap_err().to_string();
+        assert!(text.contains(hint), "{text}");
+        assert!(
+            text.contains("SSH_CERTIFICATE=***") && !text.contains("TOPSECRET"),
+            "{text}"
+        );
+    }
+    let text = problem(
+        "SSH_CERTIFICATE",
+        "ssh-ed25519-cert-v01@openssh.com AAAAIHNz acme",
+    );
+    assert!(text.contains("without SSH_PRIVATE_KEY"), "{text}");
 }
 
 #[test]
 fn a_key_in_the_place_of_its_reference_is_not_shown() {
-    for value in [
-        "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET",
-        "TOPSECRET",
-        "TOP/SECRET:x",
-    ] {
+    for value in ["ssh-ed25519 TOPSECRET", "TOPSECRET", "TOP/SECRET:x"] {
         let text = problem("SSH_PRIVATE_KEY", value);
         assert!(
             !text.contains("SECRET") && text.contains("SSH_PRIVATE_KEY=***"),

@@ -11,6 +11,8 @@ fn near_misses_say_what_was_meant() {
         ("SSH_USER", "SSH_USERNAME?"),
         ("SSH_PASS", "SSH_PASSWORD?"),
         ("SSH_KEY", "SSH_PRIVATE_KEY?"),
+        ("SSH_KEY_PASSPHRASE", "SSH_PASSPHRASE?"),
+        ("SSH_CERT", "SSH_CERTIFICATE?"),
         ("SSH_DIRECTORY", "SSH_DIR?"),
         ("SSH_FILE_NAME", "SSH_FILENAME?"),
         ("SSH_KNOWN_HOSTS", "SSH_HOST_KEY?"),
@@ -35,9 +37,22 @@ fn other_names_are_nobodys_business() {
         ("SSH_CONNECTION", "a"),
         ("SSH_TTY", "b"),
         ("SSH_AUTH_SOCK", "c"),
-        ("SSH_PASSPHRASE", "d"),
+        ("SSH_CLIENT", "d"),
     ];
     assert_eq!(warnings(&sshd), [""; 0]);
+}
+
+#[test]
+fn a_passphrase_without_a_key_does_nothing() {
+    let passphrase = ("SSH_PASSPHRASE", "TOPSECRET");
+    let told = warnings(&[passphrase]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("SSH_PASSPHRASE is set without SSH_PRIVATE_KEY"));
+    assert!(!told[0].contains("TOPSECRET"));
+    assert_eq!(
+        warnings(&[passphrase, ("SSH_PRIVATE_KEY", "keys:id")]),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod host_keys;
 mod kept;
 mod lies;
 mod odd_store;
-mod private_key;
+pub(crate) mod private_key;
 mod relay;
 mod remote_path;
 mod restart;
