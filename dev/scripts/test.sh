@@ -27,16 +27,28 @@ export ARCH=$arch
 # Some clients give up plain HTTP to a local server when a certificate file of somebody else's is set.
 unset AWS_CA_BUNDLE
 
+# All that is written from here on is scanned for the secrets that the tests use.
+export SECRET_SCAN=$PWD/.test/secret-scan
+rm -rf "$SECRET_SCAN"
+mkdir -p "$SECRET_SCAN"
+
 selection=(--workspace --features "$REAL_SERVERS")
 if cargo nextest --version >/dev/null 2>&1; then
     step "building the tests, with $REAL_SERVERS"
     cargo nextest run "${selection[@]}" --no-run
     step 'running the tests'
+    # It stores what each test wrote, of those that passed too (.config/nextest.toml).
+    written=$target_dir/nextest/default/junit.xml
+    rm -f "$written"
     cargo nextest run "${selection[@]}"
 else
     step "building and running the tests, with $REAL_SERVERS (cargo-nextest would be faster)"
-    cargo test "${selection[@]}" --all-targets
+    written=$SECRET_SCAN/cargo-test.txt
+    cargo test "${selection[@]}" --all-targets -- --show-output 2>&1 | tee "$written"
 fi
+
+step 'looking for secrets in what was written'
+dev/checks/secrets.sh "$SECRET_SCAN" "$written"
 
 step 'running the examples of the documentation'
 cargo test --quiet --doc --workspace

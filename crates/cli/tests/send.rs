@@ -91,6 +91,7 @@ impl Ended {
 
 impl From<Output> for Ended {
     fn from(output: Output) -> Self {
+        testkit::secrets::output("s3-to-sftp", &output);
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("text"),

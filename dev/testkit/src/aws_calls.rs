@@ -1,4 +1,5 @@
-//! SQS and Lambda as far as a function calls them: every call is recorded, and answered well unless a test says otherwise.
+//! SQS, Lambda, Secrets Manager and SSM as far as a function calls them: every call is recorded, and answered well unless a
+//! test says otherwise. Which secrets there are, a test has to say.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener as StdListener};
@@ -22,6 +23,8 @@ pub struct Call {
     pub action: String,
     /// Where it was sent to: of SQS always `/`.
     pub path: String,
+    /// The region that its signature is for.
+    pub region: Option<String>,
     /// `X-Amz-Invocation-Type`.
     pub invocation_type: Option<String>,
     /// Its body.
@@ -33,8 +36,12 @@ pub struct Call {
 pub enum Answer {
     /// What AWS answers when all is well.
     Well,
+    /// This, with status 200.
+    Body(Value),
     /// An error by its code.
     Refused(u16, &'static str),
+    /// An error by its code, and its message.
+    Said(u16, &'static str, &'static str),
     /// None, ever.
     Silence,
 }
@@ -84,8 +91,8 @@ impl AwsCalls {
     /// What has a child process call this in place of AWS.
     pub fn env(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://127.0.0.1:{}", self.port);
-        ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_LAMBDA"]
-            .map(|name| (name.to_owned(), endpoint.clone()))
+        ["SQS", "LAMBDA", "SECRETS_MANAGER", "SSM"]
+            .map(|service| (format!("AWS_ENDPOINT_URL_{service}"), endpoint.clone()))
             .into()
     }
 
@@ -118,12 +125,16 @@ impl State {
         let target = parts.headers.get("x-amz-target");
         let action = target
             .and_then(|target| target.to_str().ok())
-            .and_then(|target| target.strip_prefix("AmazonSQS."))
+            .and_then(|target| target.rsplit('.').next())
             // Of Lambda's API there is one call that a function makes.
             .unwrap_or("Invoke");
         let call = Call {
             action: action.to_owned(),
             path: parts.uri.path().to_owned(),
+            region: parts.headers.get("authorization").and_then(|it| {
+                // `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`
+                Some(it.to_str().ok()?.split('/').nth(2)?.to_owned())
+            }),
             invocation_type: parts
                 .headers
                 .get("x-amz-invocation-type")
@@ -135,14 +146,17 @@ impl State {
         lock(&self.calls).push(call.clone());
         match what {
             Answer::Well => well(&call),
-            Answer::Refused(status, code) => answer(
-                status,
-                Some(code),
-                json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": "as the test says" }),
-            ),
+            Answer::Body(body) => answer(200, None, body),
+            Answer::Refused(status, code) => refused(status, code, "as the test says"),
+            Answer::Said(status, code, message) => refused(status, code, message),
             Answer::Silence => std::future::pending().await,
         }
     }
+}
+
+fn refused(status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
+    let body = json!({ "__type": format!("com.amazonaws.service#{code}"), "message": message });
+    answer(status, Some(code), body)
 }
 
 fn well(call: &Call) -> Response<Full<Bytes>> {

@@ -10,8 +10,9 @@
 //! | [`s3`] | an S3 in memory |
 //! | [`sftp`] | an SFTP server in this process |
 //! | [`proxy`] | the network between: delay, rate, stall, cut |
-//! | [`aws_calls`] | SQS and Lambda, as far as a function calls them |
+//! | [`aws_calls`] | SQS, Lambda, Secrets Manager and SSM, as far as a function calls them |
 //! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
+//! | [`secrets`] | passwords, and a record of what is written while they are in use |
 //! | [`servers`] | real servers: sshd, rclone, sftp-server, MiniStack |
 
 pub mod account;
@@ -21,5 +22,6 @@ pub mod payload;
 pub mod proxy;
 pub mod runtime_api;
 pub mod s3;
+pub mod secrets;
 pub mod servers;
 pub mod sftp;

@@ -65,6 +65,7 @@ impl<S> World<S> {
             .await
             .expect("in time")
             .expect("runs");
+        testkit::secrets::output("s3-to-sftp", &output);
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("text"),

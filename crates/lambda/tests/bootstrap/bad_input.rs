@@ -5,6 +5,7 @@ use serde_json::json;
 use testkit::event;
 use testkit::runtime_api::{InitError, Outcome};
 use testkit::s3;
+use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, closed_port, every, silent, status};
 
 use crate::world::{BUCKET, World, notification};
@@ -200,7 +201,7 @@ async fn a_banner_that_never_comes() {
 #[tokio::test]
 async fn a_login_that_is_refused() {
     let world = World::new().await;
-    let (name, message) = refused(&world, &[("SSH_PASSWORD", "nope")], "a").await;
+    let (name, message) = refused(&world, &[("SSH_PASSWORD", WRONG)], "a").await;
     assert_eq!(name, "LoginRefused", "{message}");
     let address = format!("127.0.0.1:{}", world.sftp.port());
     assert!(

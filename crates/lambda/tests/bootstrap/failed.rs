@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testkit::aws_calls::{Answer, Call};
 use testkit::event::{self, QUEUE_ARN};
 use testkit::runtime_api::Invocation;
+use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, every, status};
 
 use crate::relay::sent;
@@ -88,7 +89,7 @@ async fn each_failed_message_comes_again_at_its_own_time() {
 #[tokio::test]
 async fn a_batch_that_the_server_does_not_let_in_comes_again_message_by_message() {
     let world = World::new().await;
-    let _bootstrap = world.start(&[("SSH_PASSWORD", "wrong"), ("DEAD_LETTER_QUEUE_URL", DEAD)]);
+    let _bootstrap = world.start(&[("SSH_PASSWORD", WRONG), ("DEAD_LETTER_QUEUE_URL", DEAD)]);
     let ids: Vec<String> = (0..12).map(|number| format!("m{number}")).collect();
     let messages: Vec<(&str, String, u32)> = ids
         .iter()

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::event::{self, ObjectRef};
+use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, every, status};
 
 use crate::world::{BUCKET, World, notification};
@@ -82,7 +83,7 @@ async fn s3s_test_event_in_a_message_is_acknowledged() {
 #[tokio::test]
 async fn a_refused_login_is_offered_once_for_a_whole_batch() {
     let world = World::new().await;
-    let _bootstrap = world.start(&[("SSH_PASSWORD", "wrong")]);
+    let _bootstrap = world.start(&[("SSH_PASSWORD", WRONG)]);
     let ids = ["a", "b", "c"];
     let batch = event::sqs(&ids.map(|id| (id, world.uploaded(id, id).to_string())));
     assert_eq!(world.api.invoke(batch).await.response(), &failures(&ids));

@@ -32,6 +32,7 @@ impl RuntimeApi {
     ///
     /// When no port of loopback can be bound.
     pub async fn start() -> Self {
+        crate::secrets::record();
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of loopback can be bound");
         listener

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use super::api::RuntimeApi;
 use super::http::FUNCTION;
+use crate::secrets;
 use crate::servers::process::{Process, Waited};
 
 /// How long an end may take that is expected.
 const END: Duration = Duration::from_secs(30);
+
+/// What tells it how much to log.
+const LEVELS: [&str; 3] = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG", "LOGGING_LEVEL"];
 
 /// A running `bootstrap`, killed when dropped.
 pub struct Bootstrap {
@@ -53,6 +57,11 @@ impl Bootstrap {
             ("TZ", ":UTC"),
             ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
         ]);
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        // All that it could say, for the scan for secrets, unless a test is about that.
+        if !env.iter().any(|(name, _)| LEVELS.contains(&name.as_str())) {
+            command.envs(secrets::environment());
+        }
         command.envs(env);
         let process = Process::spawn(command)
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", path.display()));

@@ -77,6 +77,7 @@ impl S3Server {
     ///
     /// Loopback has no free port, or there is no Tokio runtime.
     pub async fn start() -> Self {
+        crate::secrets::record();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("loopback has a free port");

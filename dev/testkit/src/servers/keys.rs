@@ -35,6 +35,7 @@ impl Keys {
         write_private(&directory.join("host"), &text(&host));
         fs::write(directory.join("authorized_keys"), public(&user) + "\n")
             .expect("a new file can be written");
+        crate::secrets::register(&text(&user));
         Self {
             user: text(&user),
             host: public(&host),

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::secrets;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How often the program's end is looked for while something else is waited for.
@@ -289,9 +290,9 @@ fn collect(inner: &Arc<Inner>, pipe: Option<impl Read + Send + 'static>) {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
-            lock(&inner.output)
-                .lines
-                .push(String::from_utf8_lossy(&line).into_owned());
+            let text = String::from_utf8_lossy(&line).into_owned();
+            secrets::wrote(&inner.name, inner.pid, &text);
+            lock(&inner.output).lines.push(text);
             inner.more.notify_all();
             line.clear();
         }

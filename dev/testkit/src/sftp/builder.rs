@@ -18,6 +18,7 @@ use super::request::Request;
 use super::server::{self, SftpServer};
 use super::session::Rules;
 use crate::account::Account;
+use crate::secrets;
 
 /// What the server is like; everything has a default that resembles OpenSSH.
 #[must_use = "nothing runs before `start`"]
@@ -50,7 +51,7 @@ impl Builder {
     pub(super) fn new() -> Self {
         Self {
             username: "acme".into(),
-            password: Some("secret".into()),
+            password: Some(secrets::PASSWORD.into()),
             keyboard_interactive: false,
             public_key: true,
             both: false,
@@ -81,7 +82,7 @@ impl Builder {
         self
     }
 
-    /// The password, or none for a server that takes keys only; `secret` by default.
+    /// The password, or none for a server that takes keys only; [`secrets::PASSWORD`] by default.
     pub fn password(mut self, password: Option<&str>) -> Self {
         self.password = password.map(Into::into);
         self
@@ -215,6 +216,7 @@ impl Builder {
     ///
     /// When the port cannot be bound or the directory cannot be made: the test cannot go on then.
     pub async fn start(self) -> SftpServer {
+        secrets::record();
         let (temporary, disk) = match self.root {
             Some(directory) => (None, directory),
             None => {
@@ -282,6 +284,9 @@ impl Builder {
             home: root.home(),
             dir: None,
         };
+        if let Some(key) = &account.private_key {
+            secrets::register(key);
+        }
         let rules = Rules {
             ramps: facts.ramps.clone(),
             username: self.username,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use russh::client::AuthResult;
 use russh::keys::{PrivateKeyWithHashAlg, PublicKey, decode_secret_key};
+use testkit::secrets::{PASSWORD, WRONG};
 use testkit::sftp::{Method, SftpServer};
 
 use crate::{client, connect};
@@ -15,7 +16,7 @@ async fn every_login_is_on_record() {
     let mut ssh = connect(server.port()).await;
     assert_eq!(server.credentials_sent(), 0);
     let wrong = ssh
-        .authenticate_password("acme", "wrong")
+        .authenticate_password("acme", WRONG)
         .await
         .expect("answered");
     assert!(matches!(wrong, AuthResult::Failure { .. }));
@@ -69,7 +70,7 @@ async fn a_server_may_want_key_and_password() {
         "{first:?}"
     );
     assert!(
-        ssh.authenticate_password("acme", "secret")
+        ssh.authenticate_password("acme", PASSWORD)
             .await
             .expect("answered")
             .success()

@@ -10,6 +10,7 @@ use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::side_by_side::side_by_side;
 use testkit::payload;
 use testkit::s3;
+use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, Request, nth, status};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -220,7 +221,7 @@ async fn a_refused_login_is_offered_once_for_all_records_at_once() {
     for key in keys {
         world.put(key, "content");
     }
-    let deliverer = world.deliverer(&[("SSH_PASSWORD", "wrong")]);
+    let deliverer = world.deliverer(&[("SSH_PASSWORD", WRONG)]);
     for outcome in deliver_all(&world, &deliverer, &keys).await {
         let Outcome::Failed(error) = outcome else {
             panic!("{outcome:?}")

@@ -6,6 +6,7 @@ use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
 use s3_to_sftp::error::{Scope, VerdictKind};
 use s3_to_sftp::receipt::Outcome;
+use testkit::secrets::WRONG;
 use testkit::sftp::{SftpServer, closed_port, silent};
 
 use super::{failure, with, world};
@@ -55,7 +56,7 @@ async fn a_banner_that_never_comes() {
 #[tokio::test]
 async fn a_refused_login() {
     let (world, server) = world().await;
-    let (name, report) = failure(&world, &[("SSH_PASSWORD", "wr0ng-s3cret")]).await;
+    let (name, report) = failure(&world, &[("SSH_PASSWORD", WRONG)]).await;
     assert_eq!(name, "LoginRefused");
     assert!(
         report.contains("acme") && report.contains("127.0.0.1"),
@@ -65,7 +66,7 @@ async fn a_refused_login() {
         report.contains("password"),
         "what was tried and what is offered: {report}"
     );
-    assert!(!report.contains("wr0ng-s3cret"), "{report}");
+    assert!(!report.contains(WRONG), "{report}");
     assert_eq!(server.credentials_sent(), 1);
 }
 
@@ -73,7 +74,7 @@ async fn a_refused_login() {
 #[tokio::test]
 async fn a_refused_login_is_not_tried_again_for_the_next_record() {
     let (world, server) = world().await;
-    let deliverer = world.deliverer(&[("SSH_PASSWORD", "wrong")]);
+    let deliverer = world.deliverer(&[("SSH_PASSWORD", WRONG)]);
     let invocation = deliverer.invocation(world.soon());
     for key in ["one", "two", "three"] {
         world.put(key, key);

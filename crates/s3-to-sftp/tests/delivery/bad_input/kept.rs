@@ -5,6 +5,7 @@ use std::time::Duration;
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
 use testkit::proxy::Proxy;
+use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Method, Operation, SftpServer, disk_full_beyond, every};
 use tokio::time::Instant;
 
@@ -237,7 +238,7 @@ async fn a_password_is_offered_once_after_an_invocation_that_it_was_good_for() {
     drop(server);
     let server = SftpServer::builder()
         .host_key_seed(7)
-        .password(Some("another"))
+        .password(Some(WRONG))
         .port(port)
         .start()
         .await;

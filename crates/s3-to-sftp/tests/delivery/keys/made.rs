@@ -8,8 +8,10 @@ use std::process::Command;
 
 use russh::keys::ssh_encoding::base64::{Base64, Encoding};
 use tempfile::TempDir;
+use testkit::secret;
+use testkit::secrets;
 
-pub(super) const PASSPHRASE: &str = "correct horse, battery & staple";
+pub(super) const PASSPHRASE: &str = secret!("correct horse, battery & staple");
 
 /// A type of key, with its size where the type has several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,7 @@ impl Workshop {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+        secrets::register(text);
         let path = self.path(name);
         fs::write(&path, text).expect("a new file can be written");
         // ssh-keygen refuses private keys that others may read.
@@ -46,7 +49,10 @@ impl Workshop {
     }
 
     pub(super) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        let text = fs::read_to_string(self.path(name));
+        let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+        secrets::register(&text);
+        text
     }
 
     /// Runs a program here, and gives its standard output.
