@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::{BehaviorVersion, Region};
 use s3_to_sftp::clean::{Fate, Finding, Kept, Leftover, Looked, Options, clean};
 use s3_to_sftp::error::Error;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 use serde_json::{Value, json};
@@ -62,18 +63,19 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     let mut aws = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    if settings.private_key.is_none() {
+    if !settings.refer_to_s3() {
         // S3 is not asked for anything, so nobody has to be asked for its region.
         aws = aws.region(Region::from_static("us-east-1"));
     }
-    let s3 = S3::new(&aws.load().await);
+    let aws = aws.load().await;
+    let (s3, secrets) = (S3::new(&aws), Secrets::new(&aws));
     let options = Options {
         older_than: arguments.older_than,
         remove: arguments.yes,
         now: SystemTime::now(),
     };
     let mut told = Told::default();
-    let looked = clean(&settings, &s3, &options, |finding| {
+    let looked = clean(&settings, &s3, &secrets, &options, |finding| {
         told.count(&finding, arguments.yes);
         // Whoever read the results may have left: what was asked for is done all the same.
         _ = print(&finding, arguments.json);

@@ -10,6 +10,7 @@ use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::{AfterDelivery, Settings};
 use s3_to_sftp::side_by_side::side_by_side;
 use s3_to_sftp::source::{Disposal, S3};
@@ -59,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     if !arguments.delete {
         settings.after_delivery = AfterDelivery::Keep;
     }
-    let deliverer = Deliverer::new(settings, S3::new(&aws));
+    let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws));
     let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
     // Nobody else has this owner, so nobody else's temporary is touched.
     let owner = format!("{:032x}", rand::random::<u128>());

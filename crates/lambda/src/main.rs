@@ -12,6 +12,7 @@
 //! | `failure` | errors as one name and one text; what can still be hoped for |
 //! | `backoff` | when a failed message comes again |
 //! | `queues`, `queue_arn` | SQS |
+//! | `environment` | what Lambda tells the clients in its environment |
 //! | `aws` | the clients, and what their errors mean |
 //! | `logging` | lines in the form that Lambda's own filter reads |
 //! | `init_error` | tells the Runtime API why the function does not start |
@@ -20,6 +21,7 @@ mod aws;
 mod backoff;
 mod batch;
 mod dead_letter;
+mod environment;
 mod failure;
 mod handler;
 mod init_error;
@@ -32,9 +34,9 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use aws_config::BehaviorVersion;
 use lambda_runtime::{LambdaEvent, service_fn};
 use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 
@@ -76,9 +78,9 @@ async fn main() -> ExitCode {
         tracing::warn!("{warning}");
     }
 
-    let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+    let aws = environment::sdk_config().await;
     let function = Function {
-        deliverer: Deliverer::new(loaded.settings, S3::new(&aws)),
+        deliverer: Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws)),
         aws: Aws::new(aws),
         queues: Queues::default(),
         told_of_visibility: AtomicBool::new(false),

@@ -20,6 +20,7 @@ use crate::error::{Cause, Error, Stage};
 use crate::kept;
 use crate::link::Link;
 use crate::remote_path::{TemporaryName, TemporaryTemplate, may_hold_deliveries};
+use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::source::S3;
 
@@ -58,11 +59,12 @@ pub struct Looked {
 pub async fn clean(
     settings: &Settings,
     s3: &S3,
+    secrets: &Secrets,
     options: &Options,
     tell: impl FnMut(Finding),
 ) -> Result<Looked, Error> {
     let (breaker, kept) = (Breaker::default(), kept::Kept::default());
-    let link = Link::new(settings, s3, &breaker, &kept);
+    let link = Link::new(settings, s3, secrets, &breaker, &kept);
     let looked = async {
         let connection = link.connect().await?;
         let at_clean = |cause| (Stage::Clean, cause);

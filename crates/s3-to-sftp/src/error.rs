@@ -35,6 +35,8 @@ pub enum Stage {
     Certificate,
     /// Fetching the host keys.
     HostKeys,
+    /// Fetching what else the login needs.
+    Secret,
     /// Connecting and logging in.
     Connect,
     /// Opening the object in S3.
@@ -140,6 +142,7 @@ impl fmt::Display for Stage {
             Self::PrivateKey => "fetching the private key",
             Self::Certificate => "fetching the certificate",
             Self::HostKeys => "fetching the host keys",
+            Self::Secret => "fetching the credentials",
             Self::Connect => "connecting to the server",
             Self::OpenSource => "opening the source",
             Self::OpenTemporary => "opening the temporary file",

@@ -20,6 +20,7 @@ use crate::receipt::Outcome;
 use crate::remote_path::RemotePath;
 use crate::room::Room;
 use crate::rules::Rules;
+use crate::secrets::Secrets;
 use crate::settings::{Settings, UploadMode};
 use crate::source::{ReadAhead, S3};
 use crate::turns::{Turn, Turns};
@@ -29,6 +30,7 @@ use crate::turns::{Turn, Turns};
 pub struct Deliverer {
     settings: Settings,
     s3: S3,
+    secrets: Secrets,
     breaker: Breaker,
     kept: Kept,
     rules: Rules,
@@ -63,11 +65,12 @@ const SHORTEST_RESERVE: Duration = Duration::from_millis(500);
 const LONGEST_RESERVE: Duration = Duration::from_secs(5);
 
 impl Deliverer {
-    /// Delivers from `s3` by `settings`.
-    pub fn new(settings: Settings, s3: S3) -> Self {
+    /// Delivers from `s3` by `settings`; what they refer to is fetched by `secrets`.
+    pub fn new(settings: Settings, s3: S3, secrets: Secrets) -> Self {
         Self {
             s3: s3.with_read_ahead(ReadAhead::within(settings.memory)),
             settings,
+            secrets,
             breaker: Breaker::default(),
             kept: Kept::default(),
             rules: Rules::default(),
@@ -108,7 +111,13 @@ impl Deliverer {
             stop: deadline,
             deadline,
             end: deadline + GRACE,
-            link: Link::new(&self.settings, &self.s3, &self.breaker, &self.kept),
+            link: Link::new(
+                &self.settings,
+                &self.s3,
+                &self.secrets,
+                &self.breaker,
+                &self.kept,
+            ),
             turns: Turns::default(),
             room: Room::new(self.width(), self.settings.memory),
             directories: Directories::default(),

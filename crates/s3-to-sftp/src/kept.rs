@@ -4,11 +4,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::ssh::{Connection, Credentials};
+use crate::link::Login;
+use crate::ssh::Connection;
 
 /// AWS's NAT gateways and load balancers forget a flow that has been silent for so long. What was idle longer is
 /// not worth the time that a probe without an answer takes.
 const IDLE: Duration = Duration::from_secs(350);
+
+/// How long a login is kept after it was fetched: that late a change in a store is noticed, where the server still takes the
+/// old one.
+const LOGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Lives as long as the process.
 #[derive(Debug, Default)]
@@ -17,7 +22,7 @@ pub(crate) struct Kept(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     idle: Option<Idle>,
-    credentials: Option<Credentials>,
+    login: Option<Login>,
     are_limits_untrue: bool,
     most_further: Option<usize>,
 }
@@ -46,6 +51,11 @@ fn is_short(since: SystemTime, now: SystemTime) -> bool {
     now.duration_since(since).is_ok_and(|idle| idle <= IDLE) || now < since
 }
 
+/// A clock that was set back tells nothing: it is fetched again.
+fn is_young(fetched: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(fetched).is_ok_and(|age| age <= LOGIN)
+}
+
 impl Kept {
     /// The connection, for one invocation: a second one at the same time makes its own.
     pub(crate) fn take(&self) -> Option<Idle> {
@@ -57,18 +67,20 @@ impl Kept {
         self.lock().idle.replace(idle)
     }
 
-    /// What the server has taken before.
-    pub(crate) fn credentials(&self) -> Option<Credentials> {
-        self.lock().credentials.clone()
+    /// What the server has taken before. What is too old is wiped.
+    pub(crate) fn login(&self, now: SystemTime) -> Option<Login> {
+        let mut state = self.lock();
+        state.login = state.login.take().filter(|it| is_young(it.fetched, now));
+        state.login.clone()
     }
 
-    pub(crate) fn taken(&self, credentials: &Credentials) {
-        self.lock().credentials = Some(credentials.clone());
+    pub(crate) fn taken(&self, login: &Login) {
+        self.lock().login = Some(login.clone());
     }
 
-    /// They were refused: whoever connects next fetches them anew.
-    pub(crate) fn forget_credentials(&self) {
-        self.lock().credentials = None;
+    /// It was refused: whoever connects next fetches it anew.
+    pub(crate) fn forget_login(&self) {
+        self.lock().login = None;
     }
 
     /// Whether the server has stored less of large writes than it acknowledged.
@@ -97,6 +109,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ssh::Credentials;
 
     #[test]
     fn idle_time_is_measured_by_the_wall_clock() {
@@ -105,5 +118,26 @@ mod tests {
         assert!(is_short(since, since + IDLE));
         assert!(!is_short(since, since + IDLE + Duration::from_secs(1)));
         assert!(is_short(since, since - IDLE), "a clock that was set back");
+    }
+
+    #[test]
+    fn a_login_is_kept_for_five_minutes() {
+        let fetched = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let login = Login {
+            username: "acme".to_owned(),
+            credentials: Credentials::default(),
+            host_key: None,
+            fetched,
+        };
+        let kept = Kept::default();
+        kept.taken(&login);
+        for seconds in [0, 1, 300] {
+            let now = fetched + Duration::from_secs(seconds);
+            assert!(kept.login(now).is_some(), "{seconds} s");
+        }
+        assert!(kept.login(fetched + Duration::from_secs(301)).is_none());
+        assert!(kept.login(fetched).is_none(), "it is wiped then");
+        kept.taken(&login);
+        assert!(kept.login(fetched - Duration::from_secs(1)).is_none());
     }
 }

@@ -28,6 +28,7 @@
 //! | [`object`] | what S3 said about one version of one object |
 //! | [`rules`] | the rules of the path, by name, so that a test can take one out |
 //! | [`secret`] | a value that never prints itself |
+//! | [`secrets`] | values that lie in S3, Secrets Manager or the Parameter Store |
 
 mod breaker;
 pub mod clean;
@@ -46,6 +47,7 @@ pub mod remote_path;
 mod room;
 pub mod rules;
 pub mod secret;
+pub mod secrets;
 pub mod settings;
 pub mod side_by_side;
 pub mod source;

@@ -13,17 +13,19 @@ use tokio::time::sleep;
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept};
+use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, Credentials, Target, connect};
-use credentials::fetch;
+use crate::ssh::{ConnectError, Connection, Target, connect};
+pub(crate) use credentials::Login;
+use credentials::Stores;
 
 /// One connection at a time: the one that was kept, or one that is made when it is first needed.
 #[derive(Debug)]
 pub(crate) struct Link<'a> {
     settings: &'a Settings,
-    s3: &'a S3,
+    stores: Stores<'a>,
     breaker: &'a Breaker,
     kept: &'a Kept,
     /// Held while a connection is made: whoever else needs one waits, and gets the same answer.
@@ -35,7 +37,8 @@ pub(crate) struct Link<'a> {
 #[derive(Debug, Default)]
 struct State {
     way: Way,
-    credentials: Option<Offered>,
+    /// What the server has taken in this invocation, or is to be offered next.
+    login: Option<Login>,
 }
 
 #[derive(Debug, Default)]
@@ -56,14 +59,6 @@ enum Way {
     },
 }
 
-/// Credentials of this invocation.
-#[derive(Debug, Clone)]
-struct Offered {
-    credentials: Credentials,
-    /// Whether an earlier invocation has fetched them: they may have been changed since.
-    are_old: bool,
-}
-
 type Connected = Result<Arc<Connection>, (Stage, Cause)>;
 
 /// Before a connection that was refused is tried again.
@@ -77,12 +72,17 @@ impl<'a> Link<'a> {
     pub(crate) fn new(
         settings: &'a Settings,
         s3: &'a S3,
+        secrets: &'a Secrets,
         breaker: &'a Breaker,
         kept: &'a Kept,
     ) -> Self {
         Self {
             settings,
-            s3,
+            stores: Stores {
+                settings,
+                s3,
+                secrets,
+            },
             breaker,
             kept,
             state: Mutex::default(),
@@ -230,71 +230,91 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// Logs in, at most three times: with what is at hand; with what is in the stores now, where that is something else;
+    /// and with what was there before, for a partner who is told of a new password later than the store.
     async fn open(&self, state: &mut State) -> Result<Connection, (Stage, Cause)> {
-        let credentials = async {
-            match &state.credentials {
-                Some(offered) => Ok(offered.clone()),
-                None => match self.kept.credentials() {
-                    // A certificate may have expired meanwhile, and another one lie in its place.
-                    Some(credentials) if credentials.check(SystemTime::now()).is_ok() => {
-                        Ok(Offered {
-                            credentials,
-                            are_old: true,
-                        })
+        let at_hand = state
+            .login
+            .take()
+            .or_else(|| self.kept.login(SystemTime::now()))
+            // A certificate may have expired meanwhile, and another one lie in its place.
+            .filter(|login| login.credentials.check(SystemTime::now()).is_ok());
+        let login = async {
+            match at_hand {
+                Some(login) => Ok(login),
+                None => Box::pin(self.stores.login(Version::Current)).await,
+            }
+        };
+        // Beside each other: each may be a request.
+        let (login, host_keys) = tokio::join!(login, Box::pin(self.stores.host_keys()));
+        let login = login?;
+        let host_keys = match host_keys? {
+            Some(pinned) => Some(pinned),
+            None => self.stores.host_keys_of(&login)?,
+        };
+        let mut refusal = match Box::pin(self.open_with(&login, host_keys.clone())).await {
+            Err(error) if is_refused(&error) => error,
+            opened => {
+                state.login = Some(login);
+                return opened;
+            }
+        };
+        let mut refused = vec![login];
+        for version in self.versions() {
+            let login = match Box::pin(self.stores.login(version)).await {
+                Ok(login) => login,
+                Err((stage, cause)) => {
+                    let report = Error {
+                        stage,
+                        object: None,
+                        cause,
                     }
-                    _ => self.fetch().await,
-                },
-            }
-        };
-        // Beside each other: each may be a GET.
-        let (credentials, pinned) =
-            tokio::join!(credentials, host_keys::fetch(self.settings, self.s3));
-        let offered = credentials?;
-        state.credentials = Some(offered.clone());
-        let pinned = pinned.map_err(|cause| (Stage::HostKeys, cause))?;
-        let refused = match self.open_with(&offered.credentials, pinned.clone()).await {
-            Err(error) if offered.are_old && is_refused(&error) => error,
-            opened => return opened,
-        };
-        // They may have been changed since they were fetched. What is the same is not offered again.
-        match self.fetch().await {
-            Ok(fetched) => {
-                let is_same = fetched.credentials == offered.credentials;
-                let fetched = state.credentials.insert(fetched);
-                if is_same {
-                    return Err(refused);
+                    .report();
+                    tracing::warn!("after a refused login: {report}");
+                    break;
                 }
-                tracing::info!("the server refused the old credentials; there are new ones");
-                self.open_with(&fetched.credentials, pinned).await
+            };
+            // Partners lock accounts: what was refused is not offered again.
+            if refused.iter().any(|it| it.is_same(&login)) {
+                continue;
             }
-            Err(_) => Err(refused),
+            tracing::info!("the server refused the login; trying {}", told(version));
+            match Box::pin(self.open_with(&login, host_keys.clone())).await {
+                Err(error) if is_refused(&error) => refusal = error,
+                opened => {
+                    state.login = Some(login);
+                    return opened;
+                }
+            }
+            refused.push(login);
         }
+        Err(refusal)
     }
 
-    async fn fetch(&self) -> Result<Offered, (Stage, Cause)> {
-        Ok(Offered {
-            credentials: fetch(self.settings, self.s3).await?,
-            are_old: false,
-        })
+    /// What may be tried after a refusal, in this order.
+    fn versions(&self) -> impl Iterator<Item = Version> {
+        let current = self.stores.may_change().then_some(Version::Current);
+        let previous = self.stores.have_previous().then_some(Version::Previous);
+        current.into_iter().chain(previous)
     }
 
     async fn open_with(
         &self,
-        credentials: &Credentials,
+        login: &Login,
         host_keys: Option<Pinned>,
     ) -> Result<Connection, (Stage, Cause)> {
         let settings = self.settings;
         let target = Target {
             host: settings.host.clone(),
             port: settings.port,
-            username: settings.username.clone(),
+            username: login.username.clone(),
             host_keys,
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        match connect(&target, credentials).await {
+        match connect(&target, &login.credentials).await {
             Ok(connection) => {
-                self.kept.taken(credentials);
+                self.kept.taken(login);
                 if self.kept.are_limits_untrue() {
                     connection.sftp().forget_limits().await;
                 }
@@ -305,7 +325,7 @@ impl<'a> Link<'a> {
             }
             Err(source) => {
                 if matches!(source, ConnectError::LoginRefused { .. }) {
-                    self.kept.forget_credentials();
+                    self.kept.forget_login();
                 }
                 let username = target.username.clone();
                 let source = Box::new(source);
@@ -330,6 +350,13 @@ async fn prove(way: &Way) -> Option<Arc<Connection>> {
 fn failed_before(report: &str, verdict: Verdict, name: &'static str) -> (Stage, Cause) {
     let cause = Cause::Destination(report.to_owned(), verdict, name);
     (Stage::Connect, cause)
+}
+
+fn told(version: Version) -> &'static str {
+    match version {
+        Version::Current => "what the stores have now",
+        Version::Previous => "the version before it (AWSPREVIOUS)",
+    }
 }
 
 fn is_refused((_, cause): &(Stage, Cause)) -> bool {

@@ -20,14 +20,13 @@ use std::time::Duration;
 pub use after_delivery::{AfterDelivery, ArchivePrefix};
 pub use choice::{Channels, OnConflict, UploadMode, Verify};
 pub use host_keys::TrustedHostKeys;
-pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
 
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate};
-use crate::secret::Secret;
+use crate::secrets::{Reference, SecretArn, SecretValue};
 use reader::Reader;
 use value::Unfit;
 
@@ -38,16 +37,18 @@ pub struct Settings {
     pub host: String,
     /// `SSH_PORT`, never 0.
     pub port: u16,
-    /// `SSH_USERNAME`.
-    pub username: String,
-    /// `SSH_PASSWORD`. This, or the key, or both are there.
-    pub password: Option<Secret<String>>,
+    /// `SSH_USERNAME`; none where `SSH_SECRET` has to tell it.
+    pub username: Option<String>,
+    /// `SSH_PASSWORD`. This, or the key, or both are there, or `SSH_SECRET` has to tell one.
+    pub password: Option<SecretValue>,
     /// `SSH_PRIVATE_KEY`.
-    pub private_key: Option<Place>,
+    pub private_key: Option<SecretValue>,
     /// `SSH_PASSPHRASE` of that key.
-    pub passphrase: Option<Secret<String>>,
+    pub passphrase: Option<SecretValue>,
     /// `SSH_CERTIFICATE` for that key.
-    pub certificate: Option<Place>,
+    pub certificate: Option<SecretValue>,
+    /// `SSH_SECRET`: tells what of these is not there, but for the certificate.
+    pub secret: Option<SecretArn>,
     /// `SSH_DIR`, without trailing slashes; none for the login directory.
     pub dir: Option<String>,
     /// `SSH_FILENAME`.
@@ -96,11 +97,17 @@ impl Settings {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
         let mut reader = Reader::new(&lookup);
         let host = reader.value("SSH_HOST", value::host);
-        let username = reader.value("SSH_USERNAME", value::username);
-        let password = reader.optional("SSH_PASSWORD", value::secret);
+        let username = reader.optional("SSH_USERNAME", value::username);
+        // What a secret has to tell is known when it is fetched.
+        let has_secret = reader.is_set("SSH_SECRET");
+        if !has_secret && !reader.is_set("SSH_USERNAME") {
+            reader.problem("SSH_USERNAME", "is required, and not set; set it");
+        }
+        let password = reader.optional("SSH_PASSWORD", place::secret);
         let private_key = reader.optional("SSH_PRIVATE_KEY", place::private_key);
-        let passphrase = reader.optional("SSH_PASSPHRASE", value::secret);
+        let passphrase = reader.optional("SSH_PASSPHRASE", place::secret);
         let certificate = reader.optional("SSH_CERTIFICATE", place::certificate);
+        let secret = reader.optional("SSH_SECRET", place::secret_arn);
         let port = reader.value("SSH_PORT", value::port);
         let dir = reader.optional("SSH_DIR", value::directory);
         let filename = reader.value("SSH_FILENAME", value::filename);
@@ -121,13 +128,14 @@ impl Settings {
         let log_level = reader.value("LOGGING_LEVEL", value::log_level);
         let memory = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|it| value::memory(&it));
 
-        if !reader.is_set("SSH_PASSWORD") && !reader.is_set("SSH_PRIVATE_KEY") {
+        if !has_secret && !reader.is_set("SSH_PASSWORD") && !reader.is_set("SSH_PRIVATE_KEY") {
             reader.problem(
                 "SSH_PASSWORD",
                 "neither this nor SSH_PRIVATE_KEY is set; set one of the two, or both",
             );
         }
-        if reader.is_set("SSH_CERTIFICATE") && !reader.is_set("SSH_PRIVATE_KEY") {
+        let may_have_key = has_secret || reader.is_set("SSH_PRIVATE_KEY");
+        if reader.is_set("SSH_CERTIFICATE") && !may_have_key {
             reader.problem(
                 "SSH_CERTIFICATE",
                 "is set without SSH_PRIVATE_KEY; set that to the key that the certificate is for",
@@ -148,7 +156,7 @@ impl Settings {
         });
 
         let mut warnings = near_miss::warnings(&lookup);
-        if reader.is_set("SSH_PASSPHRASE") && !reader.is_set("SSH_PRIVATE_KEY") {
+        if reader.is_set("SSH_PASSPHRASE") && !may_have_key {
             warnings.push(
                 "SSH_PASSPHRASE is set without SSH_PRIVATE_KEY, and so does nothing; a password belongs into \
                  SSH_PASSWORD"
@@ -177,6 +185,7 @@ impl Settings {
                 private_key: private_key?,
                 passphrase: passphrase?,
                 certificate: certificate?,
+                secret: secret?,
                 dir: dir?.flatten(),
                 filename: filename?,
                 strip_prefix: strip_prefix?,
@@ -202,18 +211,44 @@ impl Settings {
             .map(|settings| Loaded { settings, warnings })
     }
 
+    /// Whether anything of these lies in S3: in this program's region, where an ARN has its own.
+    pub fn refer_to_s3(&self) -> bool {
+        let is_object = |reference: &Reference| matches!(reference, Reference::Object(_));
+        let secrets = [
+            &self.password,
+            &self.private_key,
+            &self.passphrase,
+            &self.certificate,
+        ];
+        let mut references = secrets
+            .into_iter()
+            .flatten()
+            .filter_map(SecretValue::reference);
+        references.any(is_object)
+            || matches!(&self.host_keys, Some(TrustedHostKeys::At(it)) if is_object(it))
+    }
+
     /// What of the function's own this object is, if the settings say so. It is never delivered:
-    /// uploading the private key to the bucket that triggers the function would send it to the partner,
-    /// and delete it; so with the host keys; an archive in that bucket would be sent again, and moved into itself.
+    /// uploading a secret to the bucket that triggers the function would send it to the partner, and delete
+    /// it; so with the host keys; an archive in that bucket would be sent again, and moved into itself.
     pub fn names(&self, object: &ObjectName) -> Option<&'static str> {
-        let is = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.is(object));
-        if is(&self.private_key) {
-            return Some("private key (SSH_PRIVATE_KEY)");
+        let secrets = [
+            (&self.private_key, "private key (SSH_PRIVATE_KEY)"),
+            (&self.passphrase, "passphrase (SSH_PASSPHRASE)"),
+            (&self.certificate, "certificate (SSH_CERTIFICATE)"),
+            (&self.password, "password (SSH_PASSWORD)"),
+        ];
+        let is = |reference: &Reference| matches!(reference, Reference::Object(it) if it == object);
+        for (value, name) in secrets {
+            if value
+                .as_ref()
+                .and_then(SecretValue::reference)
+                .is_some_and(is)
+            {
+                return Some(name);
+            }
         }
-        if is(&self.certificate) {
-            return Some("certificate (SSH_CERTIFICATE)");
-        }
-        if matches!(&self.host_keys, Some(TrustedHostKeys::At(name)) if name == object) {
+        if matches!(&self.host_keys, Some(TrustedHostKeys::At(reference)) if is(reference)) {
             return Some("list of host keys (SSH_HOST_KEY)");
         }
         match &self.after_delivery {

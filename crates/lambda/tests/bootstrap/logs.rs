@@ -2,11 +2,14 @@
 
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
-use serde_json::Value;
+use serde_json::{Value, json};
+use testkit::aws_calls::Answer;
 use testkit::event::ObjectRef;
 use testkit::payload;
 use testkit::runtime_api::Bootstrap;
 use testkit::s3::{Algorithm, Coverage, SECRET_ACCESS_KEY};
+use testkit::secret;
+use testkit::secrets::{self, CANARY, PASSWORD, WRONG};
 use testkit::sftp::SftpServer;
 
 use crate::world::{BUCKET, World};
@@ -174,70 +177,169 @@ async fn the_level_is_lambdas_own_then_rust_log_then_the_setting() {
     }
 }
 
-const PASSWORD: &str = "Tr0ub4dor+and=3";
-
-/// How a secret could stand in a line: as it is, escaped, as bytes.
-fn forms(secret: &str) -> Vec<String> {
-    let bytes = secret.as_bytes();
-    let list = format!("{bytes:?}");
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let escaped = secret.replace('/', "\\/");
-    vec![
-        secret.to_owned(),
-        escaped,
-        list.trim_matches(['[', ']']).to_owned(),
-        hex,
-    ]
-}
-
+/// Everything that the function says of deliveries that go well and of logins that do not, with every kind of secret.
 async fn assert_no_secret_is_shown(variable: &str, level: &str) {
     // The key and the password are both needed, so both are used.
-    let server = SftpServer::builder()
-        .password(Some(PASSWORD))
-        .requires_both()
-        .start()
-        .await;
+    let server = SftpServer::builder().requires_both().start().await;
     let world = World::with(server).await;
-    let key = world
-        .sftp
-        .account()
-        .private_key
-        .expect("the server takes keys");
+    let account = world.sftp.account();
+    let key = account.private_key.expect("the server takes keys");
+    let (user, host_key) = (account.username, account.host_key);
+    let other_key = {
+        let other = SftpServer::start().await.account();
+        other.private_key.expect("the server takes keys")
+    };
+    let connector = json!({ "Username": user, "Password": PASSWORD, "PrivateKey": key, "Other": secret!("other") });
+    let connector = connector.to_string();
+    world.aws.answer(move |call| {
+        let stored = match call.body["SecretId"].as_str().unwrap_or_default() {
+            CONNECTOR => connector.as_str(),
+            _ => WRONG,
+        };
+        Answer::Body(json!({ "SecretString": stored, "Parameter": { "Value": stored } }))
+    });
     world.s3.create_bucket("secrets");
-    world.s3.put("secrets", "id", key.clone());
-    let login = [("SSH_PRIVATE_KEY", "secrets:id"), (variable, level)];
+    let cut = &key[..key.len() / 2];
+    for (name, text) in [("id", key.as_str()), ("other", &other_key), ("cut", cut)] {
+        world.s3.put("secrets", name, text.to_owned());
+    }
+    let pinned = |letter: &str| format!("SHA256:{}", letter.repeat(43));
 
-    let bootstrap = world.start(&login);
-    let mut shown = have_it_say_everything(&world).await;
-    assert_eq!(world.file("delivered"), b"1");
-    shown += &all_lines(bootstrap).await;
+    let mut shown = String::new();
+    for (what, environment, expected) in [
+        (
+            "by key and password",
+            vec![("SSH_PRIVATE_KEY", "secrets:id")],
+            "",
+        ),
+        (
+            "by a secret",
+            vec![
+                ("SSH_SECRET", CONNECTOR),
+                ("SSH_PASSWORD", ""),
+                ("SSH_USERNAME", ""),
+            ],
+            "",
+        ),
+        (
+            "a wrong password",
+            vec![("SSH_PRIVATE_KEY", "secrets:id"), ("SSH_PASSWORD", WRONG)],
+            "LoginRefused",
+        ),
+        (
+            "a wrong password of a store",
+            vec![("SSH_PRIVATE_KEY", "secrets:id"), ("SSH_PASSWORD", STORED)],
+            "LoginRefused",
+        ),
+        (
+            "a wrong parameter",
+            vec![
+                ("SSH_PRIVATE_KEY", "secrets:id"),
+                ("SSH_PASSWORD", PARAMETER),
+            ],
+            "LoginRefused",
+        ),
+        (
+            "a wrong key",
+            vec![("SSH_PRIVATE_KEY", "secrets:other")],
+            "LoginRefused",
+        ),
+        (
+            "a wrong account",
+            vec![("SSH_USERNAME", "somebody")],
+            "LoginRefused",
+        ),
+        (
+            "a broken key",
+            vec![("SSH_PRIVATE_KEY", "secrets:cut")],
+            "PrivateKeyUnusable",
+        ),
+        (
+            "a password for a key",
+            vec![("SSH_PRIVATE_KEY", STORED)],
+            "PrivateKeyUnusable",
+        ),
+        (
+            "a field that is not there",
+            vec![("SSH_PASSWORD", MISSING)],
+            "SecretUnavailable",
+        ),
+        (
+            "another server",
+            vec![("SSH_HOST_KEY", pinned("A").leak())],
+            "HostKeyMismatch",
+        ),
+        (
+            "no pinned server",
+            vec![("SSH_HOST_KEY", ""), ("SSH_PRIVATE_KEY", "secrets:id")],
+            "",
+        ),
+        (
+            "the host key",
+            vec![
+                ("SSH_HOST_KEY", host_key.as_str()),
+                ("SSH_PRIVATE_KEY", "secrets:id"),
+            ],
+            "",
+        ),
+    ] {
+        let environment = [environment, vec![(variable, level)]].concat();
+        let bootstrap = world.start(&environment);
+        let outcome = world.api.invoke(world.uploaded("a", "1")).await;
+        if expected.is_empty() {
+            assert_eq!(outcome.response()["delivered"], 1, "{what}: {outcome:?}");
+            shown += &have_it_say_everything(&world).await;
+        } else {
+            let name = outcome.error().0;
+            // The server hangs up where nothing is left to try.
+            let is_refused = expected == "LoginRefused" && name == "ConnectionBroken";
+            assert!(name == expected || is_refused, "{what}: {outcome:?}");
+            assert!(world.has_source("a"), "{what}");
+        }
+        shown += &format!("{outcome:?}");
+        shown += &all_lines(bootstrap).await;
+    }
     assert!(
-        shown.contains("s3://inbox/delivered"),
+        shown.contains("s3://inbox/a"),
         "something was shown:\n{shown}"
     );
 
-    // Nor when the login is refused, or the secrets stand where they do not belong.
-    let bootstrap = world.start(&[login[0], login[1], ("SSH_USERNAME", "somebody")]);
-    let outcome = world.api.invoke(world.uploaded("a", "1")).await;
-    assert_eq!(outcome.error().0, "LoginRefused");
-    shown += &format!("{outcome:?}");
-    shown += &all_lines(bootstrap).await;
-    let misplaced = ("SSH_CERTIFICATE", key.as_str());
-    let bootstrap = world.start(&[("SSH_PRIVATE_KEY", key.as_str()), misplaced, login[1]]);
-    assert_eq!(bootstrap.wait_for_exit().await.code(), Some(1));
-    shown += &format!("{:?}", world.api.init_error().expect("reported"));
-    shown += &bootstrap.logs();
+    // Nor when the secrets stand where they do not belong.
+    for (name, value) in [
+        ("SSH_PRIVATE_KEY", PASSWORD),
+        ("SSH_CERTIFICATE", key.as_str()),
+        ("SSH_SECRET", PASSWORD),
+        ("SSH_SECRET", connector_of(PASSWORD).leak()),
+        ("SSH_PASS", PASSWORD),
+        ("SSH_PORT", ""),
+    ] {
+        // What is wrong beside it makes all of them be shown.
+        let bootstrap = world.start(&[(name, value), ("SSH_CHANNELS", "many"), (variable, level)]);
+        assert_eq!(bootstrap.wait_for_exit().await.code(), Some(1));
+        shown += &format!("{:?}", world.api.init_error().expect("reported"));
+        shown += &bootstrap.logs();
+    }
 
-    let lines = key.lines().filter(|line| !line.starts_with("-----"));
-    for secret in lines.chain([PASSWORD, SECRET_ACCESS_KEY]) {
-        for form in forms(secret) {
+    let keys = [key.as_str(), &other_key];
+    let lines = keys.iter().flat_map(|key| key.lines());
+    let lines = lines.filter(|line| !line.starts_with("-----"));
+    for secret in lines.chain([CANARY, SECRET_ACCESS_KEY]) {
+        for form in secrets::forms(secret) {
             assert!(
                 !shown.contains(&form),
                 "{form} is shown by {variable}={level}:\n{shown}"
             );
         }
     }
-    assert!(world.s3.exists(BUCKET, "a"));
+}
+
+const CONNECTOR: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:connector";
+const STORED: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:stored";
+const MISSING: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:connector#missing";
+const PARAMETER: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/stored";
+
+fn connector_of(password: &str) -> String {
+    json!({ "Username": "acme", "Password": password }).to_string()
 }
 
 #[tokio::test]

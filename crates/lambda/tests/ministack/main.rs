@@ -12,6 +12,7 @@
 //! | `queue` | queues of the account |
 //! | `process` | the function's processes, as the system sees them |
 //! | `relay` | an object that takes many invocations; messages that fail |
+//! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
 //! | `triggers` | uploads, by notification and by queue |
 //! | `update` | `make update` of the old function |
 
@@ -20,5 +21,6 @@ mod aws;
 mod process;
 mod queue;
 mod relay;
+mod secrets;
 mod triggers;
 mod update;

@@ -6,6 +6,7 @@ use sftp::StatusCode;
 
 use super::Cause;
 use crate::hand_over::RelayError;
+use crate::secrets::{FetchError, SecretError};
 use crate::source::SourceError;
 use crate::ssh::ConnectError;
 use crate::ssh::certificate::CertificateError;
@@ -16,34 +17,13 @@ impl Cause {
     pub(super) fn next(&self) -> Option<Cow<'static, str>> {
         let next = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => return None,
-            Self::KeyUnavailable { source, .. } => match source {
-                SourceError::Missing => "put the key there, or correct SSH_PRIVATE_KEY",
-                SourceError::Denied(_) => {
-                    "grant the function's role s3:GetObject on the key (and s3:ListBucket, to tell a \
-                     missing key from a denied one)"
-                }
-                _ => return None,
-            },
+            Self::SecretUnavailable {
+                setting, source, ..
+            } => return of_secret(setting, source),
             Self::KeyUnusable { source, .. } => of_private_key(source),
-            Self::CertificateUnavailable { source, .. } => match source {
-                SourceError::Missing => "put the certificate there, or correct SSH_CERTIFICATE",
-                SourceError::Denied(_) => {
-                    "grant the function's role s3:GetObject on the certificate (and s3:ListBucket, to tell \
-                     a missing one from a denied one)"
-                }
-                _ => return None,
-            },
             Self::CertificateUnusable { source, .. } => of_certificate(source),
-            Self::HostKeysUnavailable { source, .. } => match source {
-                SourceError::Missing => "put the host keys there, or correct SSH_HOST_KEY",
-                SourceError::Denied(_) => {
-                    "grant the function's role s3:GetObject on that object (and s3:ListBucket, to tell a \
-                     missing object from a denied one)"
-                }
-                _ => return None,
-            },
             Self::HostKeysUnusable { .. } => {
-                "correct the object that SSH_HOST_KEY names; no connection was made"
+                "correct what SSH_HOST_KEY, or HostKey in SSH_SECRET, holds; no connection was made"
             }
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => {
@@ -213,4 +193,58 @@ fn of_certificate(error: &CertificateError) -> &'static str {
             "wait, or ask the CA for one that is valid now, and store it behind SSH_CERTIFICATE"
         }
     }
+}
+/// What a setting refers to.
+fn of_secret(setting: &str, error: &FetchError) -> Option<Cow<'static, str>> {
+    Some(Cow::Owned(match error {
+        FetchError::S3(SourceError::Missing) => format!("put it there, or correct {setting}"),
+        FetchError::S3(SourceError::Denied(_)) => {
+            return Some(Cow::Borrowed(
+                "grant the function's role s3:GetObject on it (and s3:ListBucket on the bucket, to tell a missing \
+                 object from a denied one)",
+            ));
+        }
+        FetchError::S3(SourceError::NoSuchBucket(_)) => {
+            format!("check the bucket's name in {setting}, and the function's region")
+        }
+        FetchError::S3(_) => return None,
+        FetchError::Store(error) => match error {
+            SecretError::Denied { permission, .. } => {
+                format!("grant the function's role {permission}")
+            }
+            SecretError::Undecryptable(_) => {
+                "grant the function's role kms:Decrypt on the key that encrypts it, in the key's policy too where \
+                 it is another account's"
+                    .to_owned()
+            }
+            SecretError::NotFound(_) => {
+                format!("make it, or correct {setting}: name, region and account")
+            }
+            SecretError::Deleted(_) => "restore it (secretsmanager:RestoreSecret), or name another".to_owned(),
+            SecretError::Refused(_) => format!("correct {setting}"),
+            SecretError::Failed(_) => {
+                "see that the function's network reaches the service: through a NAT gateway, or by an interface \
+                 endpoint of the VPC"
+                    .to_owned()
+            }
+            SecretError::NotText => "store a text".to_owned(),
+            SecretError::Empty => "store a value".to_owned(),
+            SecretError::NotJson { .. } => {
+                format!("leave out the `#` in {setting} and what follows, or store a JSON object")
+            }
+            SecretError::Json { .. } => {
+                format!("name the field that is meant in {setting}: the ARN, `#`, and its name")
+            }
+            SecretError::NoFields => {
+                "store {\"Username\":…,\"Password\":…} or {\"Username\":…,\"PrivateKey\":…}".to_owned()
+            }
+            SecretError::NoField { .. } => {
+                format!("add the field, or correct {setting}; capital letters count")
+            }
+            SecretError::FieldNotText { .. } => "put its value into quotes".to_owned(),
+            SecretError::NoCredential { .. } => {
+                "add one of the two, or set SSH_PASSWORD or SSH_PRIVATE_KEY; capital letters count".to_owned()
+            }
+        },
+    }))
 }

@@ -2,11 +2,11 @@
 
 use sftp::StatusCode;
 
-use super::{Scope, Verdict, VerdictKind};
+use super::{Scope, Stage, Verdict, VerdictKind};
 use crate::event::EventError;
 use crate::hand_over::RelayError;
-use crate::object::ObjectName;
 use crate::remote_path::PathRefused;
+use crate::secrets::FetchError;
 use crate::source::SourceError;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::host_key::HostKeyError;
@@ -25,53 +25,39 @@ pub enum Cause {
     /// The object is one that the function itself needs, or made.
     #[error("it is the function's own {0}, which is neither sent nor deleted")]
     OwnObject(&'static str),
-    /// The private key cannot be fetched.
-    #[error("the private key {name} cannot be read")]
-    KeyUnavailable {
-        /// The reference in `SSH_PRIVATE_KEY`.
-        name: ObjectName,
-        /// S3's answer.
-        source: SourceError,
+    /// What a setting refers to cannot be had.
+    #[error("{} {at} ({setting}) cannot be read", what(setting))]
+    SecretUnavailable {
+        /// The setting.
+        setting: &'static str,
+        /// Where it refers to.
+        at: String,
+        /// The store's answer.
+        source: FetchError,
     },
     /// The private key is none.
     #[error("the private key {place} cannot be used")]
     KeyUnusable {
-        /// The reference in `SSH_PRIVATE_KEY`, or that name.
+        /// Where it lies, or the setting that it stands in.
         place: String,
         /// What it is instead.
         source: PrivateKeyError,
     },
-    /// The host keys cannot be fetched.
-    #[error("the host keys {name} cannot be read")]
-    HostKeysUnavailable {
-        /// The reference in `SSH_HOST_KEY`.
-        name: ObjectName,
-        /// S3's answer.
-        source: SourceError,
-    },
-    /// The certificate cannot be fetched.
-    #[error("the certificate {name} cannot be read")]
-    CertificateUnavailable {
-        /// The reference in `SSH_CERTIFICATE`.
-        name: ObjectName,
-        /// S3's answer.
-        source: SourceError,
-    },
-    /// The host keys are none, or none of this server.
-    #[error("the host keys {name} cannot be used")]
-    HostKeysUnusable {
-        /// The reference in `SSH_HOST_KEY`.
-        name: ObjectName,
-        /// What is wrong with them.
-        source: Box<HostKeyError>,
-    },
     /// No login by the certificate can succeed.
     #[error("the certificate {place} cannot be used")]
     CertificateUnusable {
-        /// The reference in `SSH_CERTIFICATE`, or that name.
+        /// Where it lies, or the setting that it stands in.
         place: String,
         /// Why.
         source: CertificateError,
+    },
+    /// The host keys are none, or none of this server.
+    #[error("the host keys {place} cannot be used")]
+    HostKeysUnusable {
+        /// Where they lie, or the setting that they stand in.
+        place: String,
+        /// What is wrong with them.
+        source: Box<HostKeyError>,
     },
     /// No connection to the server.
     #[error("no SFTP session as {username}")]
@@ -157,6 +143,27 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What `setting` refers to cannot be had.
+    pub(crate) fn unavailable(
+        setting: &'static str,
+        at: impl ToString,
+        source: impl Into<FetchError>,
+    ) -> (Stage, Self) {
+        let stage = match Fetched::of(setting) {
+            Fetched::PrivateKey => Stage::PrivateKey,
+            Fetched::Certificate => Stage::Certificate,
+            Fetched::HostKeys => Stage::HostKeys,
+            Fetched::Secret => Stage::Secret,
+        };
+        let (at, source) = (at.to_string(), source.into());
+        let cause = Self::SecretUnavailable {
+            setting,
+            at,
+            source,
+        };
+        (stage, cause)
+    }
+
     pub(crate) fn sftp(request: impl Into<String>) -> impl FnOnce(sftp::Error) -> Self {
         let request = request.into();
         move |source| Self::Sftp { request, source }
@@ -216,9 +223,7 @@ impl Cause {
         use VerdictKind::{Reject, Retry};
         let (kind, scope) = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
-            Self::KeyUnavailable { source, .. }
-            | Self::CertificateUnavailable { source, .. }
-            | Self::HostKeysUnavailable { source, .. } => (source_kind(source), Destination),
+            Self::SecretUnavailable { source, .. } => (fetch_kind(source), Destination),
             Self::KeyUnusable { .. }
             | Self::CertificateUnusable { .. }
             | Self::HostKeysUnusable { .. }
@@ -264,11 +269,14 @@ impl Cause {
             Self::Event(_) => "EventNotUnderstood",
             Self::Path(_) => "RemotePathRefused",
             Self::OwnObject(_) => "OwnObject",
-            Self::KeyUnavailable { .. } => "PrivateKeyUnavailable",
+            Self::SecretUnavailable { setting, .. } => match Fetched::of(setting) {
+                Fetched::PrivateKey => "PrivateKeyUnavailable",
+                Fetched::Certificate => "CertificateUnavailable",
+                Fetched::HostKeys => "HostKeysUnavailable",
+                Fetched::Secret => "SecretUnavailable",
+            },
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
-            Self::HostKeysUnavailable { .. } => "HostKeysUnavailable",
             Self::HostKeysUnusable { .. } => "HostKeysUnusable",
-            Self::CertificateUnavailable { .. } => "CertificateUnavailable",
             Self::CertificateUnusable { .. } => "CertificateUnusable",
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
@@ -322,6 +330,46 @@ impl Cause {
             Self::KeepsChanging(_) => "SourceKeepsChanging",
             Self::Deadline => "DeadlineReached",
         }
+    }
+}
+
+/// What `setting` refers to, in words.
+fn what(setting: &str) -> &'static str {
+    match setting {
+        "SSH_PRIVATE_KEY" => "the private key",
+        "SSH_CERTIFICATE" => "the certificate",
+        "SSH_HOST_KEY" => "the host keys",
+        "SSH_PASSWORD" => "the password",
+        "SSH_PASSPHRASE" => "the passphrase",
+        _ => "the secret",
+    }
+}
+
+/// What a setting refers to: each has a stage and a type of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetched {
+    PrivateKey,
+    Certificate,
+    HostKeys,
+    Secret,
+}
+
+impl Fetched {
+    fn of(setting: &str) -> Self {
+        match setting {
+            "SSH_PRIVATE_KEY" => Self::PrivateKey,
+            "SSH_CERTIFICATE" => Self::Certificate,
+            "SSH_HOST_KEY" => Self::HostKeys,
+            _ => Self::Secret,
+        }
+    }
+}
+
+fn fetch_kind(error: &FetchError) -> VerdictKind {
+    match error {
+        FetchError::S3(error) => source_kind(error),
+        FetchError::Store(error) if error.is_passing() => VerdictKind::Retry,
+        FetchError::Store(_) => VerdictKind::Reject,
     }
 }
 

@@ -5,7 +5,7 @@
 use super::reader::set_value;
 
 /// What people write, and what they mean.
-const NEAR_MISSES: [(&str, &str); 47] = [
+const NEAR_MISSES: [(&str, &str); 49] = [
     ("SSH_HOSTNAME", "SSH_HOST"),
     ("SSH_SERVER", "SSH_HOST"),
     ("SSH_ADDRESS", "SSH_HOST"),
@@ -31,6 +31,8 @@ const NEAR_MISSES: [(&str, &str); 47] = [
     ("SSH_PRIVATE_KEY_PASSWORD", "SSH_PASSPHRASE"),
     ("SSH_CERT", "SSH_CERTIFICATE"),
     ("SSH_CERTIFICATE_FILE", "SSH_CERTIFICATE"),
+    ("SSH_SECRET_ARN", "SSH_SECRET"),
+    ("SSH_SECRET_ID", "SSH_SECRET"),
     ("SFTP_PORT", "SSH_PORT"),
     ("SSH_DIRECTORY", "SSH_DIR"),
     ("SSH_PATH", "SSH_DIR"),

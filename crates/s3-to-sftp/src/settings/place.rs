@@ -1,52 +1,35 @@
-//! Where the text of a private key or a certificate stands.
+//! A secret in its setting, or where it lies.
 
 use super::value::{self, Unfit, unfit};
-use crate::object::ObjectName;
 use crate::secret::Secret;
+use crate::secrets::{Reference, SecretArn, SecretValue};
 
-/// Where a text stands.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// In the setting itself.
-    Setting(Secret<String>),
-    /// In S3.
-    Object(ObjectName),
-}
-
-impl Place {
-    /// As an error names it.
-    pub fn named(&self, setting: &str) -> String {
-        match self {
-            Self::Setting(_) => format!("in {setting}"),
-            Self::Object(name) => name.to_string(),
-        }
-    }
-
-    pub(super) fn is(&self, object: &ObjectName) -> bool {
-        matches!(self, Self::Object(name) if name == object)
-    }
+/// Any text, or where one lies.
+pub(super) fn secret(value: &str) -> Result<SecretValue, Unfit> {
+    let reference = reference(value)?.map(SecretValue::At);
+    Ok(reference.unwrap_or_else(|| here(value)))
 }
 
 /// A private key, or where one lies. It is read when it is needed.
-pub(super) fn private_key(value: &str) -> Result<Place, Unfit> {
+pub(super) fn private_key(value: &str) -> Result<SecretValue, Unfit> {
     let is_key = ["-----BEGIN", "---- BEGIN", "PuTTY-User-Key-File-"]
         .iter()
         .any(|it| value.contains(it));
     if is_key {
-        return Ok(Place::Setting(Secret::new(value.to_owned())));
+        return Ok(here(value));
     }
     if is_line_of_a_key(value) {
         return unfit("is a public key; give the private one, or `bucket:key` of it in S3");
     }
-    value::object(value).map(Place::Object)
+    reference_or_object(value)
 }
 
 /// A certificate, or where one lies.
-pub(super) fn certificate(value: &str) -> Result<Place, Unfit> {
+pub(super) fn certificate(value: &str) -> Result<SecretValue, Unfit> {
     const FORM: &str =
         "give the line `ssh-…-cert-v01@openssh.com AAAA…`, or `bucket:key` of it in S3";
     if value.contains("-cert-v01@openssh.com ") {
-        return Ok(Place::Setting(Secret::new(value.to_owned())));
+        return Ok(here(value));
     }
     if value.contains("PRIVATE KEY") || value.contains("PuTTY-User-Key-File-") {
         return unfit(format!(
@@ -61,7 +44,29 @@ pub(super) fn certificate(value: &str) -> Result<Place, Unfit> {
             "is a public key that nobody has signed (`ssh-keygen -s`); {FORM}"
         ));
     }
-    value::object(value).map(Place::Object)
+    reference_or_object(value)
+}
+
+/// A secret of several fields.
+pub(super) fn secret_arn(value: &str) -> Result<SecretArn, Unfit> {
+    SecretArn::parse(value).map_err(|error| Unfit(error.to_string()))
+}
+
+/// None where the text is the value itself.
+pub(super) fn reference(value: &str) -> Result<Option<Reference>, Unfit> {
+    let found = Reference::find(value).transpose();
+    found.map_err(|error| Unfit(error.to_string()))
+}
+
+fn reference_or_object(value: &str) -> Result<SecretValue, Unfit> {
+    Ok(SecretValue::At(match reference(value)? {
+        Some(reference) => reference,
+        None => Reference::Object(value::object(value)?),
+    }))
+}
+
+fn here(value: &str) -> SecretValue {
+    SecretValue::Here(Secret::new(value.to_owned()))
 }
 
 fn is_line_of_a_key(value: &str) -> bool {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::place::{self, Place};
+use super::place;
 use super::reader;
 use crate::secret::MASK;
+use crate::secrets::SecretValue;
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,37 +56,39 @@ pub static TABLE: &[Row] = &[
     Row {
         name: "SSH_USERNAME",
         fallback: Fallback::Required,
-        meaning: "account on the server",
+        meaning: "account on the server; may be left to `SSH_SECRET`",
         secret: false,
         contract: true,
     },
     Row {
         name: "SSH_PASSWORD",
         fallback: Fallback::Nothing("this, `SSH_PRIVATE_KEY`, or both"),
-        meaning: "password",
+        meaning: "password, or [where it lies](docs/authentication.md#secrets): `s3://bucket/key`, or the ARN of a secret \
+                  in Secrets Manager (`#field` of a JSON one) or of a parameter in SSM's Parameter Store",
         secret: true,
         contract: true,
     },
     Row {
         name: "SSH_PRIVATE_KEY",
         fallback: Fallback::Nothing("this, `SSH_PASSWORD`, or both"),
-        meaning: "`bucket:key` of a private key in S3, where the first `:` splits; `s3://bucket/key`; or the key itself. \
-                  OpenSSH, PEM (PKCS#1, SEC1, PKCS#8) or PuTTY's format; RSA, ECDSA or ed25519",
+        meaning: "`bucket:key` of a private key in S3, where the first `:` splits; where it lies, as for `SSH_PASSWORD`; or the \
+                  key itself. OpenSSH, PEM (PKCS#1, SEC1, PKCS#8) or PuTTY's format; RSA, ECDSA or ed25519",
         secret: true,
         contract: true,
     },
     Row {
         name: "SSH_PASSPHRASE",
         fallback: Fallback::Nothing("none"),
-        meaning: "passphrase of the private key; not looked at where the key is not encrypted",
+        meaning: "passphrase of the private key, or where it lies, as for `SSH_PASSWORD`; not looked at where the key is not \
+                  encrypted",
         secret: true,
         contract: false,
     },
     Row {
         name: "SSH_CERTIFICATE",
         fallback: Fallback::Nothing("none"),
-        meaning: "OpenSSH user certificate for the private key: the line `ssh-…-cert-v01@openssh.com AAAA…`, or `bucket:key` \
-                  of it in S3",
+        meaning: "OpenSSH user certificate for the private key: the line `ssh-…-cert-v01@openssh.com AAAA…`, or where it \
+                  lies, as for `SSH_PRIVATE_KEY`",
         secret: true,
         contract: false,
     },
@@ -141,11 +144,19 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SSH_SECRET",
+        fallback: Fallback::Nothing("none"),
+        meaning: "ARN of a secret in Secrets Manager, in the form that connectors of AWS Transfer Family use: \
+                  `{\"Username\",\"Password\",\"PrivateKey\"}`, and `Passphrase` and `HostKey`; what is set otherwise goes before it",
+        secret: true,
+        contract: false,
+    },
+    Row {
         name: "SSH_HOST_KEY",
         fallback: Fallback::Nothing("any is accepted, with a warning"),
         meaning: "the server's host keys: `SHA256:…` fingerprints, `ssh-ed25519 AAAA…` keys, or lines of known_hosts \
                   (hashed names, patterns, `@cert-authority`, `@revoked`), several on lines of their own; or \
-                  `s3://bucket/key` of an object that holds them",
+                  where they lie, as for `SSH_PASSWORD`",
         secret: false,
         contract: false,
     },
@@ -297,18 +308,16 @@ impl Row {
     /// A value of this setting as it may be shown, on one line.
     pub(super) fn shown(&self, value: &str) -> String {
         if self.secret {
-            // Where the key lies is no secret, and the first thing to look at when it does not work;
-            // but only if it is such a place, and not the key itself.
-            let place = match self.name {
-                "SSH_PRIVATE_KEY" => place::private_key(value).ok(),
-                "SSH_CERTIFICATE" => place::certificate(value).ok(),
-                _ => None,
+            // Where a secret lies is none, and the first thing to look at when it does not work; but only if it is
+            // such a place, and not the secret itself.
+            let read = match self.name {
+                "SSH_PRIVATE_KEY" => place::private_key,
+                "SSH_CERTIFICATE" => place::certificate,
+                _ => place::secret,
             };
-            return match place {
-                Some(Place::Object(object)) => {
-                    one_line(&format!("{}:{}", object.bucket, object.key))
-                }
-                _ => MASK.to_owned(),
+            return match read(value) {
+                Ok(SecretValue::At(_)) => one_line(value),
+                Ok(SecretValue::Here(_)) | Err(_) => MASK.to_owned(),
             };
         }
         // Refused, and not to be logged for that.

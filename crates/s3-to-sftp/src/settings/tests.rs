@@ -33,6 +33,14 @@ fn settings(more: &[(&str, &str)]) -> Settings {
     load(more).unwrap().settings
 }
 
+/// A secret that the settings hold themselves.
+fn here(value: Option<SecretValue>) -> String {
+    match value {
+        Some(SecretValue::Here(secret)) => secret.expose().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The message about the one setting that is wrong.
 fn problem(name: &str, value: &str) -> String {
     let problems = load(&[(name, value)]).unwrap_err();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate, target_directory};
-use crate::secret::Secret;
 
 /// What is wrong with a value and what to do. Does not repeat the value: it may be a secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,25 +137,14 @@ pub(super) fn username(value: &str) -> Result<String, Unfit> {
     Ok(value.to_owned())
 }
 
-pub(super) fn secret(value: &str) -> Result<Secret<String>, Unfit> {
-    Ok(Secret::new(value.to_owned()))
-}
-
 pub(super) fn text(value: &str) -> Result<String, Unfit> {
     Ok(value.to_owned())
 }
 
-/// `bucket:key`, split at the first `:`; `s3://bucket/key` says the same.
+/// `bucket:key`, split at the first `:`.
 pub(super) fn object(value: &str) -> Result<ObjectName, Unfit> {
     const FORM: &str = "give `bucket:key` of an object in S3 that holds it";
-    if value.starts_with("arn:") {
-        return unfit(format!("is an ARN, which is not read here; {FORM}"));
-    }
-    let parts = match value.strip_prefix("s3://") {
-        Some(rest) => rest.split_once('/'),
-        None => value.split_once(':'),
-    };
-    let Some((bucket, key)) = parts else {
+    let Some((bucket, key)) = value.split_once(':') else {
         return unfit(format!("is not `bucket:key`: it has no `:`; {FORM}"));
     };
     if bucket.is_empty() || key.is_empty() {

@@ -12,6 +12,7 @@ use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::{Loaded, Problems, Settings};
 use s3_to_sftp::source::S3;
 use testkit::account::Account;
@@ -121,7 +122,11 @@ impl World {
             self.s3.store().create_bucket("secrets");
             self.s3.store().put("secrets", "key", key.clone());
         }
-        Deliverer::new(self.settings(extra), S3::with_client(self.s3.client()))
+        Deliverer::new(
+            self.settings(extra),
+            S3::with_client(self.s3.client()),
+            Secrets::none(),
+        )
     }
 
     pub(crate) async fn deliver(&self, key: &str) -> Outcome {

@@ -9,6 +9,7 @@ use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::owner::Owner;
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 use tokio::sync::{Notify, watch};
@@ -377,7 +378,7 @@ impl Round {
 
     /// A process of its own: what one learnt of a server, another does not know.
     fn environment(&self) -> Deliverer {
-        let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone());
+        let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone(), Secrets::none());
         #[cfg(feature = "take-out-rules")]
         let deliverer = deliverer.with_rules(s3_to_sftp::rules::Rules::without(self.kind.without));
         deliverer

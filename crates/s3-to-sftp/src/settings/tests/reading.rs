@@ -8,9 +8,9 @@ fn the_least_takes_every_default() {
     let Loaded { settings, warnings } = load(&[]).unwrap();
     assert_eq!(settings.host, "sftp.example.com");
     assert_eq!(settings.port, 22);
-    assert_eq!(settings.username, "acme");
-    assert_eq!(settings.password.unwrap().expose(), "hunter2");
-    assert!(settings.private_key.is_none());
+    assert_eq!(settings.username.as_deref(), Some("acme"));
+    assert_eq!(here(settings.password), "hunter2");
+    assert!(settings.private_key.is_none() && settings.secret.is_none());
     assert!(settings.passphrase.is_none() && settings.certificate.is_none());
     assert_eq!(settings.dir, None);
     assert_eq!(settings.filename, FilenameTemplate::parse("{key}").unwrap());

@@ -48,20 +48,86 @@ fn every_part_of_a_url_is_told_where_it_belongs() {
 fn usernames_without_line_breaks() {
     assert!(problem("SSH_USERNAME", "acme\n").contains("line break"));
     assert_eq!(
-        settings(&[("SSH_USERNAME", "Jörg K@x")]).username,
-        "Jörg K@x"
+        settings(&[("SSH_USERNAME", "Jörg K@x")])
+            .username
+            .as_deref(),
+        Some("Jörg K@x")
     );
 }
 
 #[test]
 fn passwords_are_taken_as_they_are() {
-    assert_eq!(
-        settings(&[("SSH_PASSWORD", " p:w{}\\n ")])
-            .password
-            .unwrap()
-            .expose(),
-        " p:w{}\\n "
-    );
+    for odd in [
+        " p:w{}\\n ",
+        "bucket:key",
+        "arn:of:something",
+        "s3:/x",
+        "{\"Password\":\"x\"}",
+        "-----BEGIN",
+        "#",
+        " ",
+    ] {
+        assert_eq!(here(settings(&[("SSH_PASSWORD", odd)]).password), odd);
+    }
+}
+
+#[test]
+fn a_password_may_be_a_reference_and_a_malformed_one_is_refused() {
+    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme#Password";
+    for reference in [
+        SECRET,
+        "s3://secrets/acme/password",
+        "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/acme",
+    ] {
+        for name in ["SSH_PASSWORD", "SSH_PRIVATE_KEY"] {
+            let read = settings(&[(name, reference)]);
+            let value = if name == "SSH_PASSWORD" {
+                read.password
+            } else {
+                read.private_key
+            };
+            let found = value.as_ref().and_then(SecretValue::reference);
+            assert_eq!(found.map(ToString::to_string).as_deref(), Some(reference));
+        }
+    }
+    for (value, hint) in [
+        ("s3://secrets", "s3://bucket/key"),
+        (
+            "arn:aws:secretsmanager:us-east-1:123456789012:acme",
+            "secret's name",
+        ),
+        ("arn:aws:ssm:us-east-1:1234:parameter/acme", "twelve digits"),
+    ] {
+        for name in ["SSH_PASSWORD", "SSH_PRIVATE_KEY", "SSH_SECRET"] {
+            let text = problem(name, value);
+            // It may be a password after all.
+            assert!(text.contains(&format!("{name}=***: ")), "{text}");
+            assert!(name == "SSH_SECRET" || text.contains(hint), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_fills_what_is_not_set() {
+    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme";
+    let alone = settings(&[
+        ("SSH_SECRET", SECRET),
+        ("SSH_USERNAME", ""),
+        ("SSH_PASSWORD", ""),
+    ]);
+    assert_eq!(alone.secret.unwrap().as_str(), SECRET);
+    assert!(alone.username.is_none() && alone.password.is_none());
+    let beside = settings(&[("SSH_SECRET", SECRET)]);
+    assert!(beside.secret.is_some() && beside.username.is_some() && beside.password.is_some());
+    for value in ["acme", "{\"Password\":\"acme\"}"] {
+        let text = problem("SSH_SECRET", value);
+        assert!(
+            text.contains("give `arn:") && !text.contains("acme"),
+            "{text}"
+        );
+    }
+    let text = problem("SSH_SECRET", &format!("{SECRET}#Password"));
+    assert!(text.contains("leave out the `#`"), "{text}");
 }
 
 #[test]
@@ -103,19 +169,15 @@ fn private_keys_are_references_split_at_the_first_colon() {
         };
         let settings = settings(&[("SSH_PRIVATE_KEY", value), ("SSH_CERTIFICATE", value)]);
         for place in [settings.private_key, settings.certificate] {
-            assert!(
-                matches!(&place, Some(Place::Object(object)) if *object == name),
-                "{place:?}"
-            );
+            let found = place.as_ref().and_then(SecretValue::reference);
+            assert_eq!(found, Some(&Reference::Object(name.clone())));
         }
     }
     for (value, hint) in [
         ("keys", "no `:`"),
-        ("s3://keys", "no `:`"),
         (":id", "empty"),
         ("keys:", "empty"),
         ("a/b:c", "cannot be a bucket"),
-        ("arn:aws:s3:::keys/id", "ARN"),
     ] {
         let text = problem("SSH_PRIVATE_KEY", value);
         assert!(
@@ -137,7 +199,7 @@ fn keys_and_certificates_may_stand_in_the_setting_itself() {
         let settings = settings(&[("SSH_PRIVATE_KEY", value)]);
         let place = settings.private_key;
         assert!(
-            matches!(&place, Some(Place::Setting(text)) if text.expose() == value),
+            matches!(&place, Some(SecretValue::Here(text)) if text.expose() == value),
             "{place:?}"
         );
     }
@@ -145,7 +207,7 @@ fn keys_and_certificates_may_stand_in_the_setting_itself() {
     let settings = settings(&[("SSH_PRIVATE_KEY", "keys:id"), ("SSH_CERTIFICATE", line)]);
     let place = settings.certificate;
     assert!(
-        matches!(&place, Some(Place::Setting(text)) if text.expose() == line),
+        matches!(&place, Some(SecretValue::Here(text)) if text.expose() == line),
         "{place:?}"
     );
 }
@@ -288,10 +350,10 @@ fn host_keys() {
 #[test]
 fn host_keys_by_reference() {
     let at = |bucket: &str, key: &str| {
-        Some(TrustedHostKeys::At(ObjectName {
+        Some(TrustedHostKeys::At(Reference::Object(ObjectName {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
-        }))
+        })))
     };
     for (value, expected) in [
         ("s3://keys/known_hosts", at("keys", "known_hosts")),
@@ -308,7 +370,11 @@ fn host_keys_by_reference() {
         assert!(text.contains("s3://bucket/key"), "{text}");
     }
     let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:host-keys";
-    assert!(problem("SSH_HOST_KEY", arn).contains("s3://bucket/key"));
+    let found = settings(&[("SSH_HOST_KEY", arn)]).host_keys;
+    assert!(
+        matches!(&found, Some(TrustedHostKeys::At(at)) if at.to_string() == arn),
+        "{found:?}"
+    );
 }
 
 #[test]

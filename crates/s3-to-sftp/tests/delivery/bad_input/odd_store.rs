@@ -2,6 +2,7 @@
 
 use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::source::S3;
 use testkit::sftp::Operation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,7 +39,7 @@ async fn delivered_from(rest: &'static str) -> (&'static str, usize) {
     });
     let client = world.s3.config().endpoint_url(endpoint).build();
     let s3 = S3::with_client(aws_sdk_s3::Client::from_conf(client));
-    let deliverer = Deliverer::new(world.settings(&[]), s3);
+    let deliverer = Deliverer::new(world.settings(&[]), s3, Secrets::none());
     let outcome = world.deliver_by(&deliverer, "f").await;
     store.abort();
     let Outcome::Failed(error) = outcome else {
