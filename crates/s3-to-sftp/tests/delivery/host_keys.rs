@@ -111,7 +111,7 @@ async fn a_host_certificate_of_a_pinned_authority_is_accepted() {
         let certificate = keys.sign(
             &authority,
             &key,
-            &["-h", "-n", "sftp.example.com,127.0.0.*"],
+            &["-h", "-n", "sftp.example.com,127.0.0.1"],
         );
         let world = world(&[key.line(), certificate]).await;
         let port = world.account.port;
@@ -136,6 +136,10 @@ async fn a_host_certificate_that_proves_nothing_is_refused() {
         (
             &["-h", "-n", "sftp.example.com"][..],
             "it is for \"sftp.example.com\", not for 127.0.0.1",
+        ),
+        (
+            &["-h", "-n", "127.0.0.*"][..],
+            "it is for \"127.0.0.*\", not for 127.0.0.1",
         ),
         (&["-h"][..], "it names no host"),
         (&["-n", "127.0.0.1"][..], "it is a user's certificate"),

@@ -6,8 +6,6 @@ use russh::keys::ssh_key::{Certificate, Fingerprint};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::hosts::matches;
-
 /// Why a certificate proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateProblem {
@@ -67,7 +65,8 @@ pub(super) fn check<'a>(
     if names.is_empty() {
         return Err(CertificateProblem::ForEveryHost);
     }
-    if !names.iter().any(|name| matches(&name.to_lowercase(), host)) {
+    // A `*` in a name is no wildcard, for ssh(1) neither.
+    if !names.iter().any(|name| name.to_lowercase() == host) {
         return Err(CertificateProblem::ForOthers {
             names: shown(names.iter().map(String::as_str)),
             host: host.to_owned(),

@@ -109,9 +109,8 @@ impl fmt::Display for Hosts {
     }
 }
 
-/// Whether a name fits a pattern with `*` and `?`. Both in lower case. Also for the names of a certificate, which have
-/// no `!`: a name never begins with one.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+/// Whether a name fits a pattern with `*` and `?`. Both in lower case.
+fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut at, mut read) = (0, 0);

@@ -85,10 +85,6 @@ fn a_certificate_of_the_authority_for_the_host_is_trusted() {
         }
     };
     assert_eq!(check(&world.pinned(), world.certificate(many)), Ok(()));
-    let wild = |builder: &mut Builder| {
-        builder.valid_principal("*.example.com").unwrap();
-    };
-    assert_eq!(check(&world.pinned(), world.certificate(wild)), Ok(()));
 }
 
 #[test]
@@ -140,7 +136,7 @@ fn a_certificate_is_valid_from_its_beginning_to_just_before_its_end() {
 fn a_certificate_names_the_host_and_no_other() {
     let world = World::new();
     let for_others = |builder: &mut Builder| {
-        for name in ["a.example", "example.com", "*.example.org"] {
+        for name in ["a.example", "example.com", "*.example.com"] {
             builder.valid_principal(name).unwrap();
         }
     };
@@ -149,7 +145,7 @@ fn a_certificate_names_the_host_and_no_other() {
     else {
         panic!("it is for others")
     };
-    assert_eq!(names, r#""a.example", "example.com", "*.example.org""#);
+    assert_eq!(names, r#""a.example", "example.com", "*.example.com""#);
     assert_eq!(host, HOST);
     let for_all = |builder: &mut Builder| {
         builder.all_principals_valid().unwrap();
