@@ -11,6 +11,7 @@
 //! | `relay` | what does not fit into one invocation |
 //! | `tampered` | hand-overs that somebody has changed |
 //! | `failed` | when failed messages come again, and what never does |
+//! | `logins` | how often a login that is refused is tried |
 //! | `time` | the deadline, and that nothing outlives an invocation |
 //! | `logs` | the lines' form, and what is never in them |
 //! | `bad_input` | the rows of the bad-input table that the process answers, and the errors' names |
@@ -18,6 +19,7 @@
 
 mod bad_input;
 mod failed;
+mod logins;
 mod logs;
 mod notifications;
 mod queue;
