@@ -14,7 +14,7 @@ use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept};
 use crate::settings::Settings;
 use crate::source::S3;
-use crate::ssh::{ConnectError, Connection, Credentials, Target};
+use crate::ssh::{ConnectError, Connection, Credentials, REKEY, Refused, Target};
 use credentials::fetch;
 
 /// One connection at a time: the one that was kept, or one that is made when it is first needed.
@@ -240,22 +240,27 @@ impl<'a> Link<'a> {
             },
         };
         state.credentials = Some(offered.clone());
-        let refused = match self.open_with(&offered.credentials).await {
-            Err(error) if offered.are_old && is_refused(&error) => error,
+        let (error, refused) = match self.open_with(&offered.credentials).await {
+            Err(error) if offered.are_old => match refused(&error) {
+                Some(refused) => (error, refused),
+                None => return Err(error),
+            },
             opened => return opened,
         };
         // They may have been changed since they were fetched. What is the same is not offered again.
         match self.fetch().await {
             Ok(fetched) => {
-                let is_same = fetched.credentials == offered.credentials;
-                let fetched = state.credentials.insert(fetched);
-                if is_same {
-                    return Err(refused);
+                let fetched = &state.credentials.insert(fetched).credentials;
+                if *fetched == offered.credentials {
+                    return Err(error);
                 }
+                let Some(left) = fetched.without(&offered.credentials, refused) else {
+                    return Err(error);
+                };
                 tracing::info!("the server refused the old credentials; there are new ones");
-                self.open_with(&fetched.credentials).await
+                self.open_with(&left).await
             }
-            Err(_) => Err(refused),
+            Err(_) => Err(error),
         }
     }
 
@@ -274,6 +279,8 @@ impl<'a> Link<'a> {
             port: settings.port,
             username: settings.username.clone(),
             host_keys: settings.host_keys.clone(),
+            algorithms: settings.algorithms.clone(),
+            rekey_after: REKEY,
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
@@ -317,6 +324,13 @@ fn failed_before(report: &str, verdict: Verdict, name: &'static str) -> (Stage, 
     (Stage::Connect, cause)
 }
 
-fn is_refused((_, cause): &(Stage, Cause)) -> bool {
-    matches!(cause, Cause::Connect { source, .. } if matches!(**source, ConnectError::LoginRefused { .. }))
+/// What the server did not take of the credentials; none where that is not why there is no connection.
+fn refused((_, cause): &(Stage, Cause)) -> Option<Refused> {
+    match cause {
+        Cause::Connect { source, .. } => match **source {
+            ConnectError::LoginRefused { refused, .. } => Some(refused),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -150,6 +150,10 @@ impl Cause {
         matches!(
             **source,
             ConnectError::Tcp(_)
+                | ConnectError::Ended {
+                    step: KEY_EXCHANGE,
+                    ..
+                }
                 | ConnectError::Ssh {
                     step: KEY_EXCHANGE,
                     ..
@@ -187,11 +191,16 @@ impl Cause {
             Self::Connect { source, .. } => match **source {
                 ConnectError::HostKey { .. }
                 | ConnectError::LoginRefused { .. }
+                | ConnectError::PromptNotAnswered { .. }
+                | ConnectError::KeyNotAllowed { .. }
+                | ConnectError::NoCommonAlgorithm { .. }
                 | ConnectError::SftpRefused { .. } => (Reject, Destination),
                 ConnectError::Name { .. }
                 | ConnectError::Tcp(_)
                 | ConnectError::NoBanner { .. }
                 | ConnectError::Silent { .. }
+                | ConnectError::KeyExchange { .. }
+                | ConnectError::Ended { .. }
                 | ConnectError::Ssh { .. } => (Retry, Destination),
             },
             Self::Destination(_, verdict, _) => (verdict.kind, verdict.scope),
@@ -231,8 +240,14 @@ impl Cause {
                 ConnectError::NoBanner { .. } | ConnectError::Silent { .. } => "ServerSilent",
                 ConnectError::HostKey { .. } => "HostKeyMismatch",
                 ConnectError::LoginRefused { .. } => "LoginRefused",
+                ConnectError::PromptNotAnswered { .. } => "PromptNotAnswered",
+                ConnectError::KeyNotAllowed { .. } | ConnectError::NoCommonAlgorithm { .. } => {
+                    "NoCommonAlgorithm"
+                }
                 ConnectError::SftpRefused { .. } => "SftpRefused",
-                ConnectError::Ssh { .. } => "ConnectionBroken",
+                ConnectError::KeyExchange { .. }
+                | ConnectError::Ended { .. }
+                | ConnectError::Ssh { .. } => "ConnectionBroken",
             },
             Self::Destination(_, _, name) => name,
             Self::Source(error) => match error {

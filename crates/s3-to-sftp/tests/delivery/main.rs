@@ -5,10 +5,13 @@
 //! | `world` | an S3, a server, and what a test asks of them |
 //! | `promises` | what is promised on any server: bodies, each run in every world |
 //! | `embedded`, `openssh` | the worlds; sshd only with the feature `real-servers` |
+//! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
 mod embedded;
+#[cfg(feature = "real-servers")]
+mod logins;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;

@@ -9,6 +9,7 @@ mod connection;
 mod hops;
 mod kept;
 mod lies;
+mod login;
 mod odd_store;
 mod private_key;
 mod relay;
