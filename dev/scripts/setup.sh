@@ -13,6 +13,7 @@ has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has() {
     case $1 in
         python3-venv) has_venv ;;
+        mod_sftp) compgen -G '/usr/lib*/proftpd/mod_sftp.so' >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -30,9 +31,12 @@ sftp openssh-client
 ssh-keygen openssh-client
 sshd openssh-server
 sftp-server openssh-sftp-server
-rclone rclone
 openssl openssl
+proftpd proftpd-core
+mod_sftp proftpd-mod-crypto
+rclone rclone
 puttygen putty-tools
+useradd passwd
 zip zip
 unzip unzip
 advzip advancecomp

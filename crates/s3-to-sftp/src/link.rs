@@ -17,7 +17,7 @@ use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, Target, connect};
+use crate::ssh::{ConnectError, Connection, REKEY, Refused, Target, connect};
 pub(crate) use credentials::Login;
 use credentials::Stores;
 
@@ -252,14 +252,20 @@ impl<'a> Link<'a> {
             Some(pinned) => Some(pinned),
             None => self.stores.host_keys_of(&login)?,
         };
-        let mut refusal = match Box::pin(self.open_with(&login, host_keys.clone())).await {
-            Err(error) if is_refused(&error) => error,
+        let (mut refusal, parts) = match Box::pin(self.open_with(&login, host_keys.clone())).await {
+            Err(error) => match refused(&error) {
+                Some(parts) => (error, parts),
+                None => {
+                    state.login = Some(login);
+                    return Err(error);
+                }
+            },
             opened => {
                 state.login = Some(login);
                 return opened;
             }
         };
-        let mut refused = vec![login];
+        let mut refusals = vec![(login, parts)];
         for version in self.versions() {
             let login = match Box::pin(self.stores.login(version)).await {
                 Ok(login) => login,
@@ -275,18 +281,23 @@ impl<'a> Link<'a> {
                 }
             };
             // Partners lock accounts: what was refused is not offered again.
-            if refused.iter().any(|it| it.is_same(&login)) {
+            let Some(login) = login.without(&refusals) else {
                 continue;
-            }
+            };
             tracing::info!("the server refused the login; trying {}", told(version));
             match Box::pin(self.open_with(&login, host_keys.clone())).await {
-                Err(error) if is_refused(&error) => refusal = error,
+                Err(error) => match refused(&error) {
+                    Some(parts) => {
+                        refusal = error;
+                        refusals.push((login, parts));
+                    }
+                    None => return Err(error),
+                },
                 opened => {
                     state.login = Some(login);
                     return opened;
                 }
             }
-            refused.push(login);
         }
         Err(refusal)
     }
@@ -309,6 +320,8 @@ impl<'a> Link<'a> {
             port: settings.port,
             username: login.username.clone(),
             host_keys,
+            algorithms: settings.algorithms.clone(),
+            rekey_after: REKEY,
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
@@ -359,6 +372,13 @@ fn told(version: Version) -> &'static str {
     }
 }
 
-fn is_refused((_, cause): &(Stage, Cause)) -> bool {
-    matches!(cause, Cause::Connect { source, .. } if matches!(**source, ConnectError::LoginRefused { .. }))
+/// What the server did not take of the credentials; none where that is not why there is no connection.
+fn refused((_, cause): &(Stage, Cause)) -> Option<Refused> {
+    match cause {
+        Cause::Connect { source, .. } => match **source {
+            ConnectError::LoginRefused { refused, .. } => Some(refused),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -3,6 +3,7 @@
 //! The library never looks at the environment itself; whoever calls it hands in how a name is looked up.
 
 mod after_delivery;
+mod algorithms;
 mod choice;
 mod host_keys;
 mod near_miss;
@@ -27,6 +28,7 @@ pub use value::LogLevel;
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate};
 use crate::secrets::{Reference, SecretArn, SecretValue};
+use crate::ssh::Algorithms;
 use reader::Reader;
 use value::Unfit;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     pub temporary_name: TemporaryTemplate,
     /// `SSH_HOST_KEY`; none accepts any, with a warning.
     pub host_keys: Option<TrustedHostKeys>,
+    /// `SSH_CIPHERS` and the four other lists.
+    pub algorithms: Algorithms,
     /// `SSH_ON_CONFLICT`.
     pub on_conflict: OnConflict,
     /// `SSH_UPLOAD`.
@@ -122,6 +126,7 @@ impl Settings {
         let channels = reader.value("SSH_CHANNELS", choice::channels);
         let max_files = reader.value("SSH_MAX_FILES", value::max_files);
         let keep_connection = reader.value("SSH_KEEP_CONNECTION", choice::yes_or_no);
+        let algorithms = algorithms::algorithms(&mut reader);
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
         let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
@@ -192,6 +197,7 @@ impl Settings {
                 after_delivery: after_delivery?,
                 temporary_name: temporary_name?,
                 host_keys: host_keys?,
+                algorithms: algorithms?,
                 on_conflict: on_conflict?,
                 upload: upload?,
                 file_mode: file_mode?,

@@ -47,6 +47,12 @@ fn every_test_that_the_page_on_authentication_names_is_there() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+#[test]
+fn every_cell_of_the_tables_of_logins_is_a_test() {
+    let docs = Docs::read("docs/authentication.md");
+    assert_eq!(docs.in_tables(), Vec::<String>::new());
+}
+
 /// A document, and the tests that there are.
 struct Docs {
     text: String,
@@ -125,6 +131,37 @@ impl Docs {
         let expected: Vec<u32> = (1..=FINDINGS).collect();
         if numbers != expected {
             wrong.push(format!("the numbers are {numbers:?}"));
+        }
+        wrong
+    }
+
+    /// What is wrong with tables of tests: each cell behind the first names some, or says after a dash why there is none.
+    fn in_tables(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let tables = self.text.split("<!-- tests -->").skip(1);
+        let tables: Vec<&str> = tables
+            .filter_map(|rest| Some(rest.split_once("<!-- /tests -->")?.0))
+            .collect();
+        if tables.is_empty() {
+            wrong.push("there is no table".to_owned());
+        }
+        for table in tables {
+            let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+            for row in rows {
+                let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+                let Some((login, tests)) = cells.split_first() else {
+                    continue;
+                };
+                for cell in tests.iter().filter(|cell| !cell.starts_with('–')) {
+                    self.judge(login, cell, &mut wrong);
+                }
+            }
+        }
+        // What is listed behind the tables.
+        for paragraph in paragraphs(&self.text) {
+            if let Some(named) = paragraph.strip_prefix("Tests: ") {
+                self.judge(paragraph, named, &mut wrong);
+            }
         }
         wrong
     }

@@ -12,6 +12,7 @@
 //! | `tampered` | hand-overs that somebody has changed |
 //! | `environment` | where AWS's credentials come from |
 //! | `failed` | when failed messages come again, and what never does |
+//! | `logins` | how often a login that is refused is tried |
 //! | `time` | the deadline, and that nothing outlives an invocation |
 //! | `logs` | the lines' form, and what is never in them |
 //! | `secrets` | values that lie in a store, and their rotation |
@@ -21,6 +22,7 @@
 mod bad_input;
 mod environment;
 mod failed;
+mod logins;
 mod logs;
 mod notifications;
 mod queue;

@@ -44,6 +44,11 @@ impl World {
 
     /// Starts the function. `extra` wins over what a working one has; an empty value is as good as none.
     pub(crate) fn start(&self, extra: &[(&str, &str)]) -> Bootstrap {
+        self.start_under(&self.api, extra)
+    }
+
+    /// Another environment of the same function.
+    pub(crate) fn start_under(&self, api: &RuntimeApi, extra: &[(&str, &str)]) -> Bootstrap {
         let account = self.sftp.account();
         let mut env = self.s3.env();
         env.extend(self.aws.env());
@@ -57,7 +62,7 @@ impl World {
         env.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         env.extend(extra.iter().map(owned));
-        Bootstrap::spawn(executable(), &self.api, env)
+        Bootstrap::spawn(executable(), api, env)
     }
 
     /// Stores an object; what its notification says of it.

@@ -255,7 +255,7 @@ impl<R: Relay> Attempt<'_, R> {
             version_id: version.version_id.clone(),
             bytes: version.size,
             server: connection.address().to_string(),
-            host_key: connection.host_key().to_owned(),
+            host_key: connection.host_key(),
             remote_path: place.path.full().to_owned(),
             published: finished.published,
             size: finished.size,

@@ -8,9 +8,10 @@ use super::Cause;
 use crate::hand_over::RelayError;
 use crate::secrets::{FetchError, SecretError};
 use crate::source::SourceError;
-use crate::ssh::ConnectError;
+use crate::ssh::algorithms::Kind;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::private_key::PrivateKeyError;
+use crate::ssh::{ConnectError, Unanswered};
 
 impl Cause {
     /// The next step; none where the cause says all there is.
@@ -45,6 +46,14 @@ impl Cause {
                     "ask the partner to renew the server's certificate, or pin the key itself in SSH_HOST_KEY. No \
                      credential was sent"
                 }
+                ConnectError::LoginRefused {
+                    missing: Some(setting),
+                    ..
+                } => {
+                    return Some(Cow::Owned(format!(
+                        "set {setting}, for which the server asks as well"
+                    )));
+                }
                 ConnectError::LoginRefused { .. } => {
                     "check SSH_USERNAME and the password or key, and ask the partner which login the \
                      account has"
@@ -52,7 +61,23 @@ impl Cause {
                 ConnectError::SftpRefused { .. } => {
                     "ask the partner to enable SFTP for the account"
                 }
-                ConnectError::Silent { .. } | ConnectError::Ssh { .. } => return None,
+                ConnectError::PromptNotAnswered { why, .. } => prompt(why),
+                ConnectError::KeyNotAllowed { .. } => {
+                    "use a key of another type; or, with an old server and an RSA key, set \
+                     SSH_PUBKEY_ALGORITHMS=+ssh-rsa"
+                }
+                ConnectError::NoCommonAlgorithm { setting, .. } => {
+                    return algorithm(setting?).map(Cow::Owned);
+                }
+                ConnectError::KeyExchange { smallest_group, .. } if smallest_group > 2048 => {
+                    "if the server has small groups only, set \
+                     SSH_KEX_ALGORITHMS=+diffie-hellman-group-exchange-sha256, which takes them from \
+                     2048 bits on"
+                }
+                ConnectError::KeyExchange { .. }
+                | ConnectError::Silent { .. }
+                | ConnectError::Ended { .. }
+                | ConnectError::Ssh { .. } => return None,
             },
             Self::Source(SourceError::Denied(_)) => {
                 "grant the function's role s3:GetObject (in a versioned bucket s3:GetObjectVersion \
@@ -247,4 +272,30 @@ fn of_secret(setting: &str, error: &FetchError) -> Option<Cow<'static, str>> {
             }
         },
     }))
+}
+
+fn prompt(why: Unanswered) -> &'static str {
+    match why {
+        Unanswered::OneTimeCode => {
+            "ask the partner for a login without a one-time code, such as a private key, or to leave \
+             the code out for the function's address"
+        }
+        Unanswered::NewPassword | Unanswered::Again => {
+            "ask the partner whether the password has expired; change it, and set SSH_PASSWORD"
+        }
+        Unanswered::Shown | Unanswered::Several => {
+            "ask the partner for a login by private key, or by password alone"
+        }
+        Unanswered::NoPassword => "set SSH_PASSWORD",
+    }
+}
+
+fn algorithm((kind, name): (Kind, Option<&'static str>)) -> Option<String> {
+    let setting = kind.setting();
+    Some(match name {
+        Some(name) => {
+            format!("ask the partner for one that is current; until then, set {setting}=+{name}")
+        }
+        None => format!("ask the partner for one of ours; {setting} has no other"),
+    })
 }

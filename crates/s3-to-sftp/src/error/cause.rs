@@ -191,6 +191,10 @@ impl Cause {
         matches!(
             **source,
             ConnectError::Tcp(_)
+                | ConnectError::Ended {
+                    step: KEY_EXCHANGE,
+                    ..
+                }
                 | ConnectError::Ssh {
                     step: KEY_EXCHANGE,
                     ..
@@ -233,11 +237,16 @@ impl Cause {
                 | ConnectError::HostKeyRevoked { .. }
                 | ConnectError::HostCertificate { .. }
                 | ConnectError::LoginRefused { .. }
+                | ConnectError::PromptNotAnswered { .. }
+                | ConnectError::KeyNotAllowed { .. }
+                | ConnectError::NoCommonAlgorithm { .. }
                 | ConnectError::SftpRefused { .. } => (Reject, Destination),
                 ConnectError::Name { .. }
                 | ConnectError::Tcp(_)
                 | ConnectError::NoBanner { .. }
                 | ConnectError::Silent { .. }
+                | ConnectError::KeyExchange { .. }
+                | ConnectError::Ended { .. }
                 | ConnectError::Ssh { .. } => (Retry, Destination),
             },
             Self::Destination(_, verdict, _) => (verdict.kind, verdict.scope),
@@ -286,8 +295,14 @@ impl Cause {
                 ConnectError::HostKeyRevoked { .. } => "HostKeyRevoked",
                 ConnectError::HostCertificate { .. } => "HostCertificateRefused",
                 ConnectError::LoginRefused { .. } => "LoginRefused",
+                ConnectError::PromptNotAnswered { .. } => "PromptNotAnswered",
+                ConnectError::KeyNotAllowed { .. } | ConnectError::NoCommonAlgorithm { .. } => {
+                    "NoCommonAlgorithm"
+                }
                 ConnectError::SftpRefused { .. } => "SftpRefused",
-                ConnectError::Ssh { .. } => "ConnectionBroken",
+                ConnectError::KeyExchange { .. }
+                | ConnectError::Ended { .. }
+                | ConnectError::Ssh { .. } => "ConnectionBroken",
             },
             Self::Destination(_, _, name) => name,
             Self::Source(error) => match error {

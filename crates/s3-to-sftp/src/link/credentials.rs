@@ -13,7 +13,7 @@ use crate::secrets::{
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::private_key::PrivateKeyError;
-use crate::ssh::{Certificate, Credentials, PrivateKey};
+use crate::ssh::{Certificate, Credentials, PrivateKey, Refused};
 
 /// The setting that names a secret of several fields.
 pub(super) const SECRET: &str = "SSH_SECRET";
@@ -30,9 +30,18 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    /// Whether it is the same to a server.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.username == other.username && self.credentials == other.credentials
+    /// Less what was refused already, for the same account. None where nothing is left to offer, or all was offered so.
+    pub(super) fn without(mut self, refusals: &[(Self, Refused)]) -> Option<Self> {
+        for (other, refused) in refusals {
+            if self.username != other.username {
+                continue;
+            }
+            if self.credentials == other.credentials {
+                return None;
+            }
+            self.credentials = self.credentials.without(&other.credentials, *refused)?;
+        }
+        Some(self)
     }
 }
 

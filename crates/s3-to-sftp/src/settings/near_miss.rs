@@ -5,7 +5,7 @@
 use super::reader::set_value;
 
 /// What people write, and what they mean.
-const NEAR_MISSES: [(&str, &str); 49] = [
+const NEAR_MISSES: [(&str, &str); 55] = [
     ("SSH_HOSTNAME", "SSH_HOST"),
     ("SSH_SERVER", "SSH_HOST"),
     ("SSH_ADDRESS", "SSH_HOST"),
@@ -46,6 +46,12 @@ const NEAR_MISSES: [(&str, &str); 49] = [
     ("SSH_KNOWN_HOSTS", "SSH_HOST_KEY"),
     ("SSH_HOST_KEYS", "SSH_HOST_KEY"),
     ("SSH_HOSTKEY", "SSH_HOST_KEY"),
+    ("SSH_CIPHER", "SSH_CIPHERS"),
+    ("SSH_KEX", "SSH_KEX_ALGORITHMS"),
+    ("SSH_KEXALGORITHMS", "SSH_KEX_ALGORITHMS"),
+    ("SSH_MAC", "SSH_MACS"),
+    ("SSH_HOSTKEY_ALGORITHMS", "SSH_HOST_KEY_ALGORITHMS"),
+    ("SSH_PUBKEY_ACCEPTED_ALGORITHMS", "SSH_PUBKEY_ALGORITHMS"),
     ("SSH_TIMEOUT", "SSH_CONNECT_TIMEOUT"),
     ("SSH_CONFLICT", "SSH_ON_CONFLICT"),
     ("SSH_MODE", "SSH_FILE_MODE"),

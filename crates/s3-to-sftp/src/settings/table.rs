@@ -217,6 +217,45 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SSH_CIPHERS",
+        fallback: Fallback::Nothing("safe ones"),
+        meaning: "ciphers, in OpenSSH's syntax: `a,b` in place of the safe ones, `+a,b` behind them, `^a,b` before them, \
+                  `-a,*b` without these. Old servers need `+aes128-cbc` or `+3des-cbc`; \
+                  [the names](docs/authentication.md#algorithms)",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_KEX_ALGORITHMS",
+        fallback: Fallback::Nothing("safe ones"),
+        meaning: "key exchange, in the same syntax; old servers need `+diffie-hellman-group14-sha1`. Whoever names a group \
+                  exchange accepts groups from 2048 bits on, in place of 3072",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_MACS",
+        fallback: Fallback::Nothing("safe ones"),
+        meaning: "message authentication codes, in the same syntax; old servers need `+hmac-sha1`",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_HOST_KEY_ALGORITHMS",
+        fallback: Fallback::Nothing("safe ones"),
+        meaning: "by what the server's key may sign, in the same syntax; old servers need `+ssh-rsa`. A type that \
+                  `SSH_HOST_KEY` pins goes first",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "SSH_PUBKEY_ALGORITHMS",
+        fallback: Fallback::Nothing("safe ones"),
+        meaning: "by what the private key may sign a login, in the same syntax; old servers need `+ssh-rsa`",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "SSH_CONNECT_TIMEOUT",
         fallback: Fallback::Value("10s"),
         meaning: "longest wait for a TCP connection, per address: `10`, `10s` or `2m`",

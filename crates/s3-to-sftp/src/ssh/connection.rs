@@ -4,20 +4,23 @@ use std::borrow::Cow;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{self, Handle};
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
-use russh::{Disconnect, Preferred, SshId, cipher};
+use russh::client::{self, DisconnectReason, Handle};
+use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::{Disconnect, Limits, Names, Preferred, SshId};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
+use super::algorithms::{Algorithms, nothing_in_common};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::error::{ConnectError, KEY_EXCHANGE, ssh};
+use super::farewell::Farewell;
 use super::further::Further;
 use super::host_key::{Pinned, fingerprint};
-use super::login::{Credentials, log_in};
+use super::login::{Credentials, Login, LoginError, Progress};
+use super::seen::{Negotiated, Seen};
 use super::stream::{Cut, cuttable};
 use super::trust::judge;
 
@@ -27,6 +30,10 @@ const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERS
 /// How long a graceful end may take before the connection is cut, and a cut before it is left to the
 /// runtime: russh's task then has only a dead socket to find.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The most bytes that are sent or received by one set of keys: a GiB, as RFC 4253 section 9 recommends. russh allows no
+/// more. It is enough by far for ciphers of 128-bit blocks, and a new exchange costs two round trips.
+pub const REKEY: usize = 1 << 30;
 
 /// Where to, as whom, and how patiently.
 #[derive(Debug, Clone)]
@@ -39,6 +46,10 @@ pub struct Target {
     pub username: String,
     /// What the server may show; none accepts anything.
     pub host_keys: Option<Pinned>,
+    /// What is offered for the encryption and for signatures.
+    pub algorithms: Algorithms,
+    /// Bytes in one direction after which the keys are exchanged anew: at most, and by default, [`REKEY`].
+    pub rekey_after: usize,
     /// For the TCP connection to each address, and for the banner.
     pub connect_timeout: Duration,
     /// For each further step, and for an SFTP session on which nothing is answered.
@@ -55,7 +66,7 @@ pub struct Connection {
     handle: Handle<Client>,
     cut: CutOnDrop,
     address: SocketAddr,
-    host_key: String,
+    seen: Seen,
 }
 
 impl Connection {
@@ -65,26 +76,42 @@ impl Connection {
     ///
     /// The step that failed, with the address and the account.
     pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
+        let mut progress = Progress::new(credentials);
+        loop {
+            match Self::log_in(target, credentials, progress).await {
+                Ok(connection) => return Ok(connection),
+                Err(LoginError::Connect(error)) => return Err(error),
+                // Seldom, and once: another connection asks what is offered, before any credential.
+                Err(LoginError::Unclear(begun)) => progress = begun.asking_first(),
+            }
+        }
+    }
+
+    async fn log_in(
+        target: &Target,
+        credentials: &Credentials,
+        progress: Progress,
+    ) -> Result<Self, LoginError> {
         let (tcp, address) = connect_tcp(target).await?;
         let (stream, cut) = cuttable(tcp, target.stall_timeout);
         // Whoever gives up below, by an error or by being dropped, takes the connection down.
         let guard = CutOnDrop(cut.clone());
-        let host_key = Arc::new(Mutex::new(String::new()));
+        let seen = Seen::default();
         let client = Client {
             address,
             expected: target.host_keys.clone(),
-            seen: Arc::clone(&host_key),
+            seen: seen.clone(),
         };
 
         let handshake = client::connect_stream(Arc::new(config(target)), stream, client);
         let mut handle = tokio::select! {
-            result = handshake => result.map_err(|error| error.at(address))?,
+            result = handshake => result.map_err(|error| error.at(address, target, &seen.farewell))?,
             () = no_banner(&cut, target.connect_timeout) => {
-                return Err(ConnectError::NoBanner { address, after: target.connect_timeout });
+                return Err(ConnectError::NoBanner { address, after: target.connect_timeout }.into());
             }
             () = sleep(target.connect_timeout + target.stall_timeout) => {
                 let after = target.stall_timeout;
-                return Err(ConnectError::Silent { address, step: KEY_EXCHANGE, after });
+                return Err(ConnectError::Silent { address, step: KEY_EXCHANGE, after }.into());
             }
         };
         let silent = |step| {
@@ -95,20 +122,23 @@ impl Connection {
                 after,
             }
         };
-        timeout(
-            target.stall_timeout,
-            log_in(&mut handle, address, &target.username, credentials),
-        )
-        .await
-        .map_err(silent("the login"))??;
+        let login = Login {
+            handle: &mut handle,
+            address,
+            username: &target.username,
+            credentials,
+            algorithms: &target.algorithms,
+            farewell: &seen.farewell,
+            // `auth2.c` builds it from the configuration, whatever was tried.
+            lists_all: cut.identification().starts_with("SSH-2.0-OpenSSH_"),
+        };
+        timeout(target.stall_timeout, login.run(progress))
+            .await
+            .map_err(silent("the login"))??;
         let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
             .await
             .map_err(silent("the start of SFTP"))??;
 
-        let host_key = host_key
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         Ok(Self {
             sftp,
             further: Further::new(),
@@ -116,7 +146,7 @@ impl Connection {
             handle,
             cut: guard,
             address,
-            host_key,
+            seen,
         })
     }
 
@@ -162,8 +192,13 @@ impl Connection {
     }
 
     /// The fingerprint of the host key that the server proved, `SHA256:…`.
-    pub fn host_key(&self) -> &str {
-        &self.host_key
+    pub fn host_key(&self) -> String {
+        self.seen.host_key().clone()
+    }
+
+    /// The algorithms in use.
+    pub fn negotiated(&self) -> Negotiated {
+        self.seen.negotiated().clone()
     }
 
     /// Whether the connection has ended, or its SFTP session.
@@ -320,7 +355,9 @@ async fn start_sftp(
 fn config(target: &Target) -> client::Config {
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(IDENTIFICATION)),
-        preferred: preferred(target.host_keys.as_ref()),
+        preferred: preferred(&target.algorithms, target.host_keys.as_ref()),
+        gex: target.algorithms.group_exchange(),
+        limits: limits(target.rekey_after),
         // A server that is alive answers a keepalive. russh gives up when the fourth would be due and
         // none of three is answered, which then is the stall time-out.
         keepalive_interval: Some(target.stall_timeout / 4),
@@ -332,39 +369,27 @@ fn config(target: &Target) -> client::Config {
     }
 }
 
-/// russh's safe list, without SHA-1 for host keys, with AES-GCM first: with AES in the CPU, as on
-/// Lambda, it is the fastest; and a pinned key's type before all others, so that the server proves
-/// the key that is pinned and not another that it also has. Certificates only where an authority is pinned: a server
-/// that has one shows it in place of its key.
-fn preferred(pinned: Option<&Pinned>) -> Preferred {
-    const ECDSA: [EcdsaCurve; 3] = [
-        EcdsaCurve::NistP256,
-        EcdsaCurve::NistP384,
-        EcdsaCurve::NistP521,
-    ];
-    let mut keys = vec![Algorithm::Ed25519];
-    keys.extend(ECDSA.map(|curve| Algorithm::Ecdsa { curve }));
-    keys.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
-    let certificates = pinned.map_or_else(Vec::new, |pinned| pinned.put_in_order(&mut keys));
-    Preferred {
-        host_key_certificates: Cow::Owned(certificates),
-        key: Cow::Owned(keys),
-        cipher: Cow::Borrowed(&[
-            cipher::AES_256_GCM,
-            cipher::CHACHA20_POLY1305,
-            cipher::AES_256_CTR,
-            cipher::AES_192_CTR,
-            cipher::AES_128_CTR,
-        ]),
-        ..Preferred::DEFAULT
-    }
+/// At most what russh allows, which panics beyond it.
+fn limits(bytes: usize) -> Limits {
+    let bytes = bytes.min(REKEY);
+    Limits::new(bytes, bytes, Limits::default().rekey_time_limit)
 }
 
-/// What russh asks of us while it connects.
+/// A pinned key's type before all others, so that the server proves the key that is pinned and not another that it
+/// also has. Certificates only where an authority is pinned: a server that has one shows it in place of its key.
+fn preferred(algorithms: &Algorithms, pinned: Option<&Pinned>) -> Preferred {
+    let mut preferred = algorithms.preferred();
+    let keys = preferred.key.to_mut();
+    let certificates = pinned.map_or_else(Vec::new, |pinned| pinned.put_in_order(keys));
+    preferred.host_key_certificates = Cow::Owned(certificates);
+    preferred
+}
+
+/// What russh asks of us while it connects, and tells us.
 struct Client {
     address: SocketAddr,
     expected: Option<Pinned>,
-    seen: Arc<Mutex<String>>,
+    seen: Seen,
 }
 
 /// An error inside russh's handshake.
@@ -375,10 +400,25 @@ enum HandshakeError {
 }
 
 impl HandshakeError {
-    fn at(self, address: SocketAddr) -> ConnectError {
-        match self {
-            Self::HostKey(error) => *error,
-            Self::Ssh(source) => ssh(address, KEY_EXCHANGE, source),
+    fn at(self, address: SocketAddr, target: &Target, farewell: &Farewell) -> ConnectError {
+        let source = match self {
+            Self::HostKey(error) => return *error,
+            Self::Ssh(source) => source,
+        };
+        match (source, farewell.said()) {
+            (russh::Error::NoCommonAlgo { kind, ours, theirs }, _) => {
+                nothing_in_common(address, kind, &ours, &theirs)
+            }
+            (russh::Error::KexInit, _) => ConnectError::KeyExchange {
+                address,
+                smallest_group: target.algorithms.smallest_group(),
+            },
+            (russh::Error::Disconnect, Some(said)) => ConnectError::Ended {
+                address,
+                step: KEY_EXCHANGE,
+                said,
+            },
+            (source, _) => ssh(address, KEY_EXCHANGE, source),
         }
     }
 }
@@ -398,8 +438,30 @@ impl client::Handler for Client {
     ) -> Result<bool, Self::Error> {
         judge(self.address, self.expected.as_ref(), shown)
             .map_err(|error| HandshakeError::HostKey(Box::new(error)))?;
-        let found = fingerprint(&shown.public_key());
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        *self.seen.host_key() = fingerprint(&shown.public_key());
         Ok(true)
+    }
+
+    async fn kex_done(
+        &mut self,
+        _: Option<&[u8]>,
+        names: &Names,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        self.seen.agreed(self.address, names);
+        Ok(())
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<Self::Error>,
+    ) -> Result<(), Self::Error> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                self.seen.farewell.hear(&info);
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
     }
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::algorithms::Kind;
 use super::host_key::certificate::CertificateProblem;
+use super::login::Refused;
 use super::mismatch::Mismatch;
 
 /// Why a connection could not be made, or was given up.
@@ -62,16 +64,80 @@ pub enum ConnectError {
         source: CertificateProblem,
     },
     /// The server does not let this account in.
-    #[error("{address} refused the login of {username} by {tried}; it offers {offered}")]
+    #[error("{address} refused the login of {username} by {tried}; it {answer}")]
     LoginRefused {
         /// Who refused.
         address: SocketAddr,
         /// The account.
         username: String,
-        /// The methods that were tried, in order.
+        /// The methods that were tried, in order, and which of them were taken.
         tried: String,
-        /// The methods that the server says can continue.
-        offered: String,
+        /// The methods that the server says can continue, or its last words.
+        answer: String,
+        /// A setting that would hold what the server asks for as well.
+        missing: Option<&'static str>,
+        /// What was judged, and not taken.
+        refused: Refused,
+    },
+    /// The server asks for something that only a person can answer.
+    #[error("{address} asked {username} by keyboard-interactive: {prompts}; {why}")]
+    PromptNotAnswered {
+        /// Who asks.
+        address: SocketAddr,
+        /// The account.
+        username: String,
+        /// The questions.
+        prompts: String,
+        /// Why there is no answer.
+        why: Unanswered,
+    },
+    /// The login's key may not sign by anything that the server takes.
+    #[error("{}", KeyNotAllowed(.address, .key, .allowed, .by_server.as_deref()))]
+    KeyNotAllowed {
+        /// The other side.
+        address: SocketAddr,
+        /// The key's type.
+        key: String,
+        /// What `SSH_PUBKEY_ALGORITHMS` comes to.
+        allowed: String,
+        /// What the server takes of such a key; none where the setting alone forbids it.
+        by_server: Option<String>,
+    },
+    /// The two sides have no algorithm of one kind in common.
+    #[error(
+        "{address} and this program have no {kind} in common: it offers {theirs}; this program {ours}"
+    )]
+    NoCommonAlgorithm {
+        /// The other side.
+        address: SocketAddr,
+        /// Of what.
+        kind: &'static str,
+        /// What was offered.
+        ours: String,
+        /// What the server offers.
+        theirs: String,
+        /// A setting, and what it has to be for the two to come together, as far as that can be told.
+        setting: Option<(Kind, Option<&'static str>)>,
+    },
+    /// What the server sent during the key exchange cannot be gone on with.
+    #[error(
+        "the key exchange with {address} is malformed, or its Diffie-Hellman group has fewer than {smallest_group} bits"
+    )]
+    KeyExchange {
+        /// The other side.
+        address: SocketAddr,
+        /// The smallest group that is taken.
+        smallest_group: usize,
+    },
+    /// The server ended the connection, and said why.
+    #[error("{address} ended the connection during {step}, saying {said:?}")]
+    Ended {
+        /// The other side.
+        address: SocketAddr,
+        /// What was under way.
+        step: &'static str,
+        /// Its words.
+        said: String,
     },
     /// No session channel, or no SFTP on it.
     #[error("{address} let {username} in and refused SFTP")]
@@ -101,11 +167,40 @@ impl ConnectError {
     /// Whether the connection failed before the server proved a key.
     pub(super) fn is_before_host_key(&self) -> bool {
         match self {
-            Self::Name { .. } | Self::Tcp(_) | Self::NoBanner { .. } => true,
-            Self::Silent { step, .. } | Self::Ssh { step, .. } => *step == KEY_EXCHANGE,
+            Self::Name { .. }
+            | Self::Tcp(_)
+            | Self::NoBanner { .. }
+            | Self::NoCommonAlgorithm { .. }
+            | Self::KeyExchange { .. } => true,
+            Self::Silent { step, .. } | Self::Ssh { step, .. } | Self::Ended { step, .. } => {
+                *step == KEY_EXCHANGE
+            }
             _ => false,
         }
     }
+}
+
+/// Why a question of keyboard-interactive has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// A code that changes with each login.
+    #[error("that is a one-time code, and nobody is there to type it")]
+    OneTimeCode,
+    /// The password has expired.
+    #[error("that is a new password: the old one has expired")]
+    NewPassword,
+    /// Not hidden: what is typed would be shown.
+    #[error("the password answers a hidden prompt only")]
+    Shown,
+    /// More than one at once.
+    #[error("the password answers a single prompt only")]
+    Several,
+    /// One more, behind the password.
+    #[error("the password has been sent already, and answers nothing else")]
+    Again,
+    /// There is none.
+    #[error("SSH_PASSWORD is not set")]
+    NoPassword,
 }
 
 /// The step before any credential is offered.
@@ -131,5 +226,21 @@ impl fmt::Display for Tried<'_> {
             write!(f, "{address}: {error}")?;
         }
         Ok(())
+    }
+}
+
+struct KeyNotAllowed<'a>(&'a SocketAddr, &'a str, &'a str, Option<&'a str>);
+
+impl fmt::Display for KeyNotAllowed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(address, key, allowed, by_server) = self;
+        match by_server {
+            Some(taken) => write!(
+                f,
+                "{address} takes of a key of type {key} only signatures by {taken}"
+            )?,
+            None => write!(f, "the private key is of type {key}")?,
+        }
+        write!(f, ", and SSH_PUBKEY_ALGORITHMS allows {allowed}")
     }
 }

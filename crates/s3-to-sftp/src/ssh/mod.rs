@@ -3,35 +3,47 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`connection`] | address → connection with an SFTP session on it |
+//! | [`algorithms`] | which algorithms are offered |
 //! | [`host_key`] | which server is trusted |
 //! | [`mismatch`] | what a server has shown that is not pinned |
 //! | [`private_key`] | the text of a private key → a key |
 //! | [`certificate`] | a user's certificate, and the login by one |
 //! | `login` | the methods that are tried, and in which order |
 //! | `trust` | whether a server is the pinned one |
+//! | `login/progress` | what the server has made of the credentials so far |
+//! | `login/prompts` | the questions of keyboard-interactive |
+//! | `seen` | what a connection's task has seen of the server |
+//! | `farewell` | what a server says when it ends a connection |
+//! | `foreign` | what others say, made fit for a log |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
 //! | `identification` | the line by which the server introduces itself |
 //! | `channel` | an SSH channel as a transport of the SFTP client |
 //! | `further` | the channels beside the first one |
 //! | [`error`] | why there is no connection |
 
+pub mod algorithms;
 pub mod certificate;
 mod channel;
 pub mod connection;
 pub mod error;
+mod farewell;
+mod foreign;
 mod further;
 pub mod host_key;
 mod identification;
 mod login;
 pub mod mismatch;
 pub mod private_key;
+mod seen;
 mod stream;
 mod trust;
 
+pub use algorithms::Algorithms;
 pub use certificate::Certificate;
-pub use connection::{Connection, Target};
-pub use error::ConnectError;
+pub use connection::{Connection, REKEY, Target};
 pub(crate) use error::KEY_EXCHANGE;
-pub use login::Credentials;
+pub use error::{ConnectError, Unanswered};
+pub use login::{Credentials, Refused};
 pub use private_key::PrivateKey;
+pub use seen::Negotiated;
 pub use trust::connect;

@@ -7,6 +7,7 @@
 //! | `embedded`, `openssh` | the worlds; sshd only with the feature `real-servers` |
 //! | `host_keys` | host keys as `ssh-keygen` makes them, on sshd |
 //! | `keys` | each type of key in each format, and certificates, at sshd |
+//! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
@@ -14,6 +15,7 @@ mod embedded;
 #[cfg(feature = "real-servers")]
 mod host_keys;
 mod keys;
+mod logins;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;

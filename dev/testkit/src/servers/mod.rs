@@ -9,23 +9,31 @@
 //! | module | what it starts |
 //! |---|---|
 //! | [`sshd`] | OpenSSH's server |
+//! | [`asyncssh`] | AsyncSSH: logins of every kind, in Python |
+//! | [`proftpd`] | ProFTPD with mod_sftp |
 //! | [`rclone`] | rclone's `serve sftp`: Go's server |
 //! | [`pipes`] | OpenSSH's `sftp-server` without SSH, on its standard input and output |
 //! | [`ministack`] | MiniStack, an emulator of AWS |
 //! | [`process`] | any of them: its output, its end |
+//! | `user` | a user of this machine, for sshd |
 //! | `keys` | the keys of one run |
 //! | `thread` | not these: where the servers in this process run |
 
+pub mod asyncssh;
 mod keys;
 pub mod ministack;
 pub mod pipes;
 pub mod process;
+pub mod proftpd;
 pub mod rclone;
 pub mod sshd;
 pub(crate) mod thread;
+mod user;
 
+pub use asyncssh::AsyncSsh;
 pub use ministack::MiniStack;
 pub use pipes::SftpServerProcess;
+pub use proftpd::ProFtpd;
 pub use rclone::Rclone;
 pub use sshd::Sshd;
 

@@ -1,6 +1,7 @@
 //! OpenSSH's server, with keys, configuration and data in a temporary directory.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,18 +10,22 @@ use tempfile::TempDir;
 
 use super::keys::Keys;
 use super::process::{Process, Waited};
+use super::user::SystemUser;
 use super::{Missing, TRIES, find, free_port};
 use crate::account::Account;
 
 /// It takes milliseconds; more is a machine in trouble.
 const START: Duration = Duration::from_secs(20);
 
-/// A running `sshd`. The user is the one who runs the test: nobody else can be logged in without being root.
+/// A running `sshd`. The user is the one who runs the test, unless it is [`started for`](Self::start_for_user) another: nobody
+/// else can be logged in without being root.
 pub struct Sshd {
     account: Account,
     fingerprint: String,
     process: Process,
     program: PathBuf,
+    /// Removed with the server, and behind its processes: a user who has one cannot be.
+    _user: Option<SystemUser>,
     /// Removed with the server.
     directory: TempDir,
 }
@@ -50,6 +55,24 @@ impl Sshd {
     ///
     /// As for [`start`](Self::start).
     pub async fn start_with(lines: &[&str]) -> Result<Self, Missing> {
+        Self::start_for(None, lines).await
+    }
+
+    /// Starts it for a user of its own, who has a password: only the system's users have one for sshd. The user begins in the
+    /// directory where files are to land, and goes with the server.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start); and where the test may not make a user: it has to be root.
+    ///
+    /// # Panics
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn start_for_user(password: &str, lines: &[&str]) -> Result<Self, Missing> {
+        Self::start_for(Some(password), lines).await
+    }
+
+    async fn start_for(password: Option<&str>, lines: &[&str]) -> Result<Self, Missing> {
         let missing = Missing {
             program: "sshd",
             install: "apt-get install openssh-server",
@@ -67,8 +90,18 @@ impl Sshd {
         let keys = Keys::write(directory.path());
         let home = directory.path().join("home");
         fs::create_dir(&home).expect("a directory can be made in a new one");
-        let username = current_user();
-        if username == "root" {
+        let user = match password {
+            Some(password) => {
+                // It reads its authorized_keys and its files with rights of its own.
+                fs::set_permissions(directory.path(), Permissions::from_mode(0o711))
+                    .expect("one's own directory");
+                Some(SystemUser::create(&home, password)?)
+            }
+            None => None,
+        };
+        let own = current_user();
+        let username = user.as_ref().map_or(&own, SystemUser::name).to_owned();
+        if own == "root" {
             // Where the part that has no privileges lives; made at boot by the package, which there is none of here.
             fs::create_dir_all("/run/sshd").expect("root can make it");
         }
@@ -85,7 +118,7 @@ impl Sshd {
                 host: "127.0.0.1".into(),
                 port,
                 username,
-                password: None,
+                password: password.map(Into::into),
                 private_key: Some(keys.user),
                 host_key: keys.host,
                 // The login directory is the user's own: tests stay out of it.
@@ -101,6 +134,7 @@ impl Sshd {
                 fingerprint: keys.fingerprint,
                 process,
                 program,
+                _user: user,
                 directory,
             });
         }

@@ -16,7 +16,7 @@ use super::path::Root;
 use super::record::Record;
 use super::request::Request;
 use super::server::{self, SftpServer};
-use super::session::Rules;
+use super::session::{Questions, Rules};
 use crate::account::Account;
 use crate::secrets;
 
@@ -25,10 +25,12 @@ use crate::secrets;
 pub struct Builder {
     username: String,
     password: Option<String>,
-    keyboard_interactive: bool,
+    questions: Option<Questions>,
+    password_method: bool,
     public_key: bool,
     both: bool,
     reject: bool,
+    keeps_list: bool,
     root: Option<PathBuf>,
     login_directory: String,
     extensions: Extensions,
@@ -52,10 +54,12 @@ impl Builder {
         Self {
             username: "acme".into(),
             password: Some(secrets::PASSWORD.into()),
-            keyboard_interactive: false,
+            questions: None,
+            password_method: true,
             public_key: true,
             both: false,
             reject: false,
+            keeps_list: false,
             root: None,
             login_directory: "/".into(),
             extensions: Extensions::OPENSSH,
@@ -96,7 +100,27 @@ impl Builder {
 
     /// Asks for the password by keyboard-interactive, and does not take the method `password`.
     pub fn keyboard_interactive(mut self) -> Self {
-        self.keyboard_interactive = true;
+        self.password_method = false;
+        self.questions.get_or_insert_with(Questions::password);
+        self
+    }
+
+    /// Asks for the password by keyboard-interactive as well, as OpenSSH with PAM does.
+    pub fn also_keyboard_interactive(mut self) -> Self {
+        self.questions.get_or_insert_with(Questions::password);
+        self
+    }
+
+    /// What keyboard-interactive asks, round by round: a text, and whether the answer may be shown. Each is answered rightly by
+    /// the password.
+    pub fn questions(mut self, rounds: &[&[(&str, bool)]]) -> Self {
+        self.questions = Some(Questions::new(rounds));
+        self
+    }
+
+    /// A refusal lists all methods, as OpenSSH's does; without it the one that was refused is left out, as russh's servers do.
+    pub fn keeps_list(mut self) -> Self {
+        self.keeps_list = true;
         self
     }
 
@@ -250,12 +274,12 @@ impl Builder {
         if self.public_key {
             methods.push(MethodKind::PublicKey);
         }
-        if self.password.is_some() {
-            methods.push(if self.keyboard_interactive {
-                MethodKind::KeyboardInteractive
-            } else {
-                MethodKind::Password
-            });
+        let takes_password = self.password.is_some() && self.password_method;
+        if takes_password {
+            methods.push(MethodKind::Password);
+        }
+        if self.password.is_some() && self.questions.is_some() {
+            methods.push(MethodKind::KeyboardInteractive);
         }
         let config = Config {
             server_id: SshId::Standard(self.identification.into()),
@@ -292,9 +316,12 @@ impl Builder {
             username: self.username,
             password: self.password,
             public_key: user_key.map(|key| key.public_key().clone()),
-            keyboard_interactive: self.keyboard_interactive,
+            takes_password,
+            questions: self.questions,
+            methods: methods.clone(),
             both: self.both,
             reject: self.reject,
+            keeps_list: self.keeps_list,
             auth_banner: self.auth_banner,
             max_channels: self.max_channels,
             subsystem: self.subsystem,

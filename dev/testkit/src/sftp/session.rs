@@ -23,10 +23,16 @@ pub(super) struct Rules {
     pub(super) username: String,
     pub(super) password: Option<String>,
     pub(super) public_key: Option<PublicKey>,
-    pub(super) keyboard_interactive: bool,
+    /// The method `password`.
+    pub(super) takes_password: bool,
+    /// Keyboard-interactive.
+    pub(super) questions: Option<Questions>,
+    /// All that are offered.
+    pub(super) methods: Vec<MethodKind>,
     /// Both key and password are needed.
     pub(super) both: bool,
     pub(super) reject: bool,
+    pub(super) keeps_list: bool,
     pub(super) auth_banner: Option<String>,
     pub(super) max_channels: usize,
     pub(super) subsystem: bool,
@@ -37,6 +43,36 @@ pub(super) struct Rules {
     pub(super) root: Arc<Root>,
 }
 
+/// What keyboard-interactive asks, round by round.
+pub(super) struct Questions(Vec<Vec<Question>>);
+
+type Question = (Cow<'static, str>, bool);
+
+impl Questions {
+    pub(super) fn new(rounds: &[&[(&str, bool)]]) -> Self {
+        let own = |(text, echo): &(&str, bool)| (Cow::Owned((*text).to_owned()), *echo);
+        Self(
+            rounds
+                .iter()
+                .map(|round| round.iter().map(own).collect())
+                .collect(),
+        )
+    }
+
+    pub(super) fn password() -> Self {
+        Self::new(&[&[("Password: ", false)]])
+    }
+
+    fn ask(&self, round: usize) -> Option<Auth> {
+        let prompts = self.0.get(round)?.clone();
+        Some(Auth::Partial {
+            name: Cow::Borrowed(""),
+            instructions: Cow::Borrowed(""),
+            prompts: Cow::Owned(prompts),
+        })
+    }
+}
+
 /// One connection.
 pub(super) struct Connection {
     rules: Arc<Rules>,
@@ -45,6 +81,8 @@ pub(super) struct Connection {
     number: u64,
     /// Proven so far, where both are needed.
     proven: Vec<MethodKind>,
+    /// Of keyboard-interactive.
+    round: usize,
     /// Open, and not yet a subsystem.
     waiting: HashMap<ChannelId, Channel<Msg>>,
     channels: usize,
@@ -63,6 +101,7 @@ impl Connection {
             cut,
             number,
             proven: Vec::new(),
+            round: 0,
             waiting: HashMap::new(),
             channels: 0,
         }
@@ -71,15 +110,25 @@ impl Connection {
     fn attempt(&mut self, user: &str, method: Method, right: bool) -> Auth {
         let right = right && !self.rules.reject && user == self.rules.username;
         self.record.login(user, method, right);
-        let kind = match method {
-            Method::PublicKey => MethodKind::PublicKey,
-            _ => MethodKind::Password,
-        };
-        if !right {
-            return Auth::reject();
+        if right {
+            self.prove(method)
+        } else {
+            self.refuse()
         }
-        self.proven.push(kind);
-        let missing = [MethodKind::PublicKey, MethodKind::Password]
+    }
+
+    /// It is enough, or a half of what is needed.
+    fn prove(&mut self, method: Method) -> Auth {
+        let secret = if self.rules.takes_password {
+            MethodKind::Password
+        } else {
+            MethodKind::KeyboardInteractive
+        };
+        self.proven.push(match method {
+            Method::PublicKey => MethodKind::PublicKey,
+            _ => secret,
+        });
+        let missing = [MethodKind::PublicKey, secret]
             .into_iter()
             .find(|kind| !self.proven.contains(kind));
         match missing {
@@ -88,6 +137,14 @@ impl Connection {
                 partial_success: true,
             },
             _ => Auth::Accept,
+        }
+    }
+
+    fn refuse(&self) -> Auth {
+        let all = || MethodSet::from(&self.rules.methods[..]);
+        Auth::Reject {
+            proceed_with_methods: self.rules.keeps_list.then(all),
+            partial_success: false,
         }
     }
 }
@@ -105,6 +162,11 @@ impl Handler for Connection {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        if !self.rules.takes_password {
+            // Not looked at, as little as by a server that has no such method.
+            self.record.login(user, Method::Password, false);
+            return Ok(self.refuse());
+        }
         let right = self.rules.password.as_deref() == Some(password);
         Ok(self.attempt(user, Method::Password, right))
     }
@@ -135,21 +197,28 @@ impl Handler for Connection {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        if !self.rules.keyboard_interactive {
+        let rules = Arc::clone(&self.rules);
+        let Some(questions) = &rules.questions else {
             return Ok(Auth::UnsupportedMethod);
+        };
+        let Some(response) = response else {
+            self.round = 0;
+            return Ok(questions.ask(0).unwrap_or_else(Auth::reject));
+        };
+        let answers: Vec<_> = response.collect();
+        let is_right =
+            |answer: &[u8]| rules.password.as_ref().map(String::as_bytes) == Some(answer);
+        let asked = questions.0.get(self.round).map_or(0, Vec::len);
+        let right = answers.len() == asked && answers.iter().all(|answer| is_right(&answer[..]));
+        if !right || rules.reject || user != rules.username {
+            return Ok(self.attempt(user, Method::KeyboardInteractive, false));
         }
-        match response {
-            None => Ok(Auth::Partial {
-                name: Cow::Borrowed(""),
-                instructions: Cow::Borrowed(""),
-                prompts: Cow::Borrowed(&[(Cow::Borrowed("Password: "), false)]),
-            }),
-            Some(mut response) => {
-                let answer = response.next();
-                let right = self.rules.password.as_ref().map(String::as_bytes) == answer.as_deref();
-                Ok(self.attempt(user, Method::KeyboardInteractive, right))
-            }
+        if asked > 0 {
+            self.record.login(user, Method::KeyboardInteractive, true);
         }
+        self.round += 1;
+        let next = questions.ask(self.round);
+        Ok(next.unwrap_or_else(|| self.prove(Method::KeyboardInteractive)))
     }
 
     async fn channel_open_session(

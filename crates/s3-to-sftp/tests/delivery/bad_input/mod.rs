@@ -10,6 +10,7 @@ mod hops;
 mod host_keys;
 mod kept;
 mod lies;
+mod login;
 mod odd_store;
 pub(crate) mod private_key;
 mod relay;
