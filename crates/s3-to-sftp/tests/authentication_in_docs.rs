@@ -44,7 +44,7 @@ fn every_test_that_the_page_names_is_there() {
     let docs = read("../../docs/authentication.md");
     let mut files = Vec::new();
     sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
         &mut files,
     );
     let code = files.concat();

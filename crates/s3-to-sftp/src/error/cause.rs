@@ -33,7 +33,7 @@ pub enum Cause {
         /// Where it refers to.
         at: String,
         /// The store's answer.
-        source: FetchError,
+        source: Box<FetchError>,
     },
     /// The private key is none.
     #[error("the private key {place} cannot be used")]
@@ -155,7 +155,7 @@ impl Cause {
             Fetched::HostKeys => Stage::HostKeys,
             Fetched::Secret => Stage::Secret,
         };
-        let (at, source) = (at.to_string(), source.into());
+        let (at, source) = (at.to_string(), Box::new(source.into()));
         let cause = Self::SecretUnavailable {
             setting,
             at,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, DisconnectReason, Handle};
-use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::keys::PublicKeyOrCertificate;
 use russh::{Disconnect, Limits, Names, Preferred, SshId};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};

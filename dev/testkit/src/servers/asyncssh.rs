@@ -17,7 +17,7 @@ use crate::account::Account;
 const START: Duration = Duration::from_secs(60);
 
 const USERNAME: &str = "acme";
-const PASSWORD: &str = "secret";
+const PASSWORD: &str = crate::secrets::PASSWORD;
 
 /// What it says once it listens, before the port.
 const LISTENING: &str = "listening on ";

@@ -17,7 +17,7 @@ use crate::account::Account;
 const START: Duration = Duration::from_secs(20);
 
 const USERNAME: &str = "acme";
-const PASSWORD: &str = "secret";
+const PASSWORD: &str = crate::secrets::PASSWORD;
 
 /// A running `proftpd`. Its user is a virtual one, with the rights of who runs the test.
 pub struct ProFtpd {

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use s3_to_sftp::secret::Secret;
-use s3_to_sftp::ssh::{Certificate, Connection, Credentials, PrivateKey, Target};
+use s3_to_sftp::ssh::{
+    Algorithms, Certificate, Connection, Credentials, PrivateKey, REKEY, Target,
+};
 use testkit::account::Account;
 use testkit::servers::Sshd;
 
@@ -110,6 +112,8 @@ pub(super) async fn sshd(lines: &[&str]) -> Sshd {
 
 async fn log_in(account: &Account, credentials: &Credentials) {
     let target = Target {
+        algorithms: Algorithms::default(),
+        rekey_after: REKEY,
         host: account.host.clone(),
         port: account.port,
         username: account.username.clone(),

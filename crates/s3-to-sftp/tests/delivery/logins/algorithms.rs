@@ -37,7 +37,8 @@ pub(super) fn target(account: &Account, algorithms: Algorithms) -> (Target, Cred
     };
     let key = account.private_key.clone().expect("the account has a key");
     let credentials = Credentials {
-        private_key: Some(PrivateKey::parse(&Secret::new(key)).expect("a key")),
+        certificate: None,
+        private_key: Some(PrivateKey::parse(&Secret::new(key), None).expect("a key")),
         password: None,
     };
     (target, credentials)

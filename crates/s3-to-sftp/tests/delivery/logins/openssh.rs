@@ -8,7 +8,7 @@ use super::{BY_BOTH, BY_KEY, BY_PASSWORD, delivers};
 use crate::bad_input::failure;
 use crate::world::World;
 
-const PASSWORD: &str = "c0rrect-horse";
+const PASSWORD: &str = testkit::secret!("correct horse");
 
 async fn sshd(lines: &[&str]) -> (World, Arc<Sshd>) {
     let server = Sshd::start_for_user(PASSWORD, lines).await;
