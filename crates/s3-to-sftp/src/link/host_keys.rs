@@ -14,7 +14,8 @@ pub(super) async fn fetch(settings: &Settings, s3: &S3) -> Result<Option<Pinned>
         Some(TrustedHostKeys::Pinned(pinned)) => return Ok(Some(pinned.clone())),
         Some(TrustedHostKeys::At(name)) => name,
     };
-    let text = timeout(settings.stall_timeout, s3.read_small(name))
+    // In a box, as it is seldom needed: the future of a delivery holds this one.
+    let text = timeout(settings.stall_timeout, Box::pin(s3.read_small(name)))
         .await
         .unwrap_or_else(|elapsed| Err(SourceError::Other(elapsed.into())))
         .map_err(|source| Cause::HostKeysUnavailable {
