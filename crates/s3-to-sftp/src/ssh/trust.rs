@@ -26,7 +26,9 @@ pub async fn connect(
     let mut target = target.clone();
     let mut shown: Option<Mismatch> = None;
     loop {
-        let error = match Connection::open(&target, credentials).await {
+        // In a box: every delivery's future would hold all that a handshake needs, in several places.
+        let opened = Box::pin(Connection::open(&target, credentials)).await;
+        let error = match opened {
             Ok(connection) => {
                 if shown.is_some() {
                     tell_type(&connection);
