@@ -17,7 +17,7 @@ use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, REKEY, Refused, Target, connect};
+use crate::ssh::{ConnectError, Connection, Dialed, REKEY, Refused, Target, connect};
 pub(crate) use credentials::Login;
 use credentials::Stores;
 
@@ -245,26 +245,32 @@ impl<'a> Link<'a> {
                 None => Box::pin(self.stores.login(Version::Current)).await,
             }
         };
-        // Beside each other: each may be a request.
-        let (login, host_keys) = tokio::join!(login, Box::pin(self.stores.host_keys()));
-        let login = login?;
-        let host_keys = match host_keys? {
+        let settings = self.settings;
+        let dialing = Dialed::new(&settings.host, settings.port, settings.connect_timeout);
+        // Beside each other: each may take a round trip or two. Without a login the line is of no use.
+        let (login, host_keys, dialed) =
+            tokio::try_join!(login, Box::pin(self.stores.host_keys()), async {
+                Ok(dialing.await)
+            })?;
+        let host_keys = match host_keys {
             Some(pinned) => Some(pinned),
             None => self.stores.host_keys_of(&login)?,
         };
-        let (mut refusal, parts) = match Box::pin(self.open_with(&login, host_keys.clone())).await {
-            Err(error) => match refused(&error) {
-                Some(parts) => (error, parts),
-                None => {
+        let dialed = dialed.map_err(|error| not_connected(&login, error))?;
+        let (mut refusal, parts) =
+            match Box::pin(self.open_with(&login, host_keys.clone(), Some(dialed))).await {
+                Err(error) => match refused(&error) {
+                    Some(parts) => (error, parts),
+                    None => {
+                        state.login = Some(login);
+                        return Err(error);
+                    }
+                },
+                opened => {
                     state.login = Some(login);
-                    return Err(error);
+                    return opened;
                 }
-            },
-            opened => {
-                state.login = Some(login);
-                return opened;
-            }
-        };
+            };
         let mut refusals = vec![(login, parts)];
         for version in self.versions() {
             let login = match Box::pin(self.stores.login(version)).await {
@@ -285,7 +291,7 @@ impl<'a> Link<'a> {
                 continue;
             };
             tracing::info!("the server refused the login; trying {}", told(version));
-            match Box::pin(self.open_with(&login, host_keys.clone())).await {
+            match Box::pin(self.open_with(&login, host_keys.clone(), None)).await {
                 Err(error) => match refused(&error) {
                     Some(parts) => {
                         refusal = error;
@@ -313,6 +319,7 @@ impl<'a> Link<'a> {
         &self,
         login: &Login,
         host_keys: Option<Pinned>,
+        dialed: Option<Dialed>,
     ) -> Result<Connection, (Stage, Cause)> {
         let settings = self.settings;
         let target = Target {
@@ -325,7 +332,7 @@ impl<'a> Link<'a> {
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
         };
-        match connect(&target, &login.credentials).await {
+        match connect(&target, &login.credentials, dialed).await {
             Ok(connection) => {
                 self.kept.taken(login);
                 if self.kept.are_limits_untrue() {
@@ -340,12 +347,18 @@ impl<'a> Link<'a> {
                 if matches!(source, ConnectError::LoginRefused { .. }) {
                     self.kept.forget_login();
                 }
-                let username = target.username.clone();
-                let source = Box::new(source);
-                Err((Stage::Connect, Cause::Connect { username, source }))
+                Err(not_connected(login, source))
             }
         }
     }
+}
+
+fn not_connected(login: &Login, error: ConnectError) -> (Stage, Cause) {
+    let cause = Cause::Connect {
+        username: login.username.clone(),
+        source: Box::new(error),
+    };
+    (Stage::Connect, cause)
 }
 
 /// A connection of an earlier invocation that still answers.

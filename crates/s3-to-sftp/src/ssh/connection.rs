@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::future::pending;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +9,11 @@ use std::time::Duration;
 use russh::client::{self, DisconnectReason, Handle};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Disconnect, Limits, Names, Preferred, SshId};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::algorithms::{Algorithms, nothing_in_common};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
+use super::dial::Dialed;
 use super::error::{ConnectError, KEY_EXCHANGE, ssh};
 use super::farewell::Farewell;
 use super::further::Further;
@@ -70,15 +69,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, checks the host key, logs in and starts SFTP.
+    /// Connects, unless that is done, checks the host key, logs in and starts SFTP.
     ///
     /// # Errors
     ///
     /// The step that failed, with the address and the account.
-    pub async fn open(target: &Target, credentials: &Credentials) -> Result<Self, ConnectError> {
+    pub async fn open(
+        target: &Target,
+        credentials: &Credentials,
+        mut dialed: Option<Dialed>,
+    ) -> Result<Self, ConnectError> {
         let mut progress = Progress::new(credentials);
         loop {
-            match Self::log_in(target, credentials, progress).await {
+            let dialed = match dialed.take() {
+                Some(dialed) => dialed,
+                None => Dialed::new(&target.host, target.port, target.connect_timeout).await?,
+            };
+            match Self::log_in(target, credentials, dialed, progress).await {
                 Ok(connection) => return Ok(connection),
                 Err(LoginError::Connect(error)) => return Err(error),
                 // Seldom, and once: another connection asks what is offered, before any credential.
@@ -90,9 +97,9 @@ impl Connection {
     async fn log_in(
         target: &Target,
         credentials: &Credentials,
+        Dialed { tcp, address }: Dialed,
         progress: Progress,
     ) -> Result<Self, LoginError> {
-        let (tcp, address) = connect_tcp(target).await?;
         let (stream, cut) = cuttable(tcp, target.stall_timeout);
         // Whoever gives up below, by an error or by being dropped, takes the connection down.
         let guard = CutOnDrop(cut.clone());
@@ -263,45 +270,6 @@ struct CutOnDrop(Cut);
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
         self.0.cut();
-    }
-}
-
-/// Tries all addresses in the order of the resolver.
-async fn connect_tcp(target: &Target) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let unknown = |source| ConnectError::Name {
-        host: target.host.clone(),
-        source,
-    };
-    let addresses = timeout(
-        target.connect_timeout,
-        lookup_host((target.host.as_str(), target.port)),
-    )
-    .await
-    .map_err(|_| unknown(None))?
-    .map_err(|error| unknown(Some(error)))?;
-    let mut tried = Vec::new();
-    for address in addresses {
-        match timeout(target.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => {
-                // Requests are small and written in batches: Nagle would hold each for a round trip.
-                if let Err(error) = tcp.set_nodelay(true) {
-                    tried.push((address, error));
-                    continue;
-                }
-                return Ok((tcp, address));
-            }
-            Ok(Err(error)) => tried.push((address, error)),
-            Err(_) => {
-                let seconds = target.connect_timeout.as_secs();
-                let message = format!("no answer for {seconds} s");
-                tried.push((address, io::Error::new(io::ErrorKind::TimedOut, message)));
-            }
-        }
-    }
-    if tried.is_empty() {
-        Err(unknown(None))
-    } else {
-        Err(ConnectError::Tcp(tried))
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use russh::keys::PublicKeyOrCertificate;
 
 use super::connection::{Connection, Target};
+use super::dial::Dialed;
 use super::error::ConnectError;
 use super::host_key::{Distrust, Pinned, describe, fingerprint};
 use super::login::Credentials;
 use super::mismatch::Mismatch;
 
-/// Connects and logs in as [`Connection::open`] does.
+/// Logs in as [`Connection::open`] does, over what was dialed or over a connection of its own.
 ///
 /// A fingerprint does not tell the type of its key, and a server with several keys shows one: the others are asked for,
 /// over a connection each, before it is given up. No credential is sent over any but the last one.
@@ -22,12 +23,13 @@ use super::mismatch::Mismatch;
 pub async fn connect(
     target: &Target,
     credentials: &Credentials,
+    mut dialed: Option<Dialed>,
 ) -> Result<Connection, ConnectError> {
     let mut target = target.clone();
     let mut shown: Option<Mismatch> = None;
     loop {
         // In a box: every delivery's future would hold all that a handshake needs, in several places.
-        let opened = Box::pin(Connection::open(&target, credentials)).await;
+        let opened = Box::pin(Connection::open(&target, credentials, dialed.take())).await;
         let error = match opened {
             Ok(connection) => {
                 if shown.is_some() {

@@ -5,6 +5,9 @@ use std::time::Duration;
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
 use testkit::proxy::Proxy;
+use testkit::s3::Action;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use super::world;
 
@@ -31,4 +34,39 @@ async fn a_small_file_takes_three_round_trips_on_a_connection_that_is_there() {
         before = proxy.flights();
     }
     assert_eq!(server.connections(), 1);
+}
+
+/// S3 does not answer for the private key before the server has been dialed. Who fetches first and dials then waits for ever.
+#[tokio::test]
+async fn the_server_is_dialed_beside_the_private_key() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port().to_string();
+    let (dialed, is_dialed) = oneshot::channel();
+    let behind = server.port();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a client");
+        dialed.send(()).expect("the key is asked for");
+        let mut server = TcpStream::connect(("127.0.0.1", behind)).await.expect("up");
+        // It ends with the test.
+        tokio::io::copy_bidirectional(&mut client, &mut server)
+            .await
+            .ok();
+    });
+    let mut is_dialed = Some(is_dialed);
+    world.s3.hook(
+        move |request| match is_dialed.take_if(|_| request.bucket == "secrets") {
+            Some(is_dialed) => Action::hold(async { is_dialed.await.expect("it is") }),
+            None => Action::Pass,
+        },
+    );
+    let settings = [
+        ("SSH_PRIVATE_KEY", "secrets:key"),
+        ("SSH_PASSWORD", ""),
+        ("SSH_PORT", &port),
+    ];
+    let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
 }

@@ -121,7 +121,7 @@ async fn log_in(account: &Account, credentials: &Credentials) {
         connect_timeout: Duration::from_secs(20),
         stall_timeout: Duration::from_secs(60),
     };
-    match Connection::open(&target, credentials).await {
+    match Connection::open(&target, credentials, None).await {
         Ok(connection) => connection.close().await,
         Err(error) => panic!("{error}: {error:?}"),
     }

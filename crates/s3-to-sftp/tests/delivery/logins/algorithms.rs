@@ -46,7 +46,7 @@ pub(super) fn target(account: &Account, algorithms: Algorithms) -> (Target, Cred
 
 async fn negotiated(account: &Account, algorithms: Algorithms) -> Negotiated {
     let (target, credentials) = target(account, algorithms);
-    let connection = Connection::open(&target, &credentials).await;
+    let connection = Connection::open(&target, &credentials, None).await;
     let connection = connection.unwrap_or_else(|error| panic!("{error:?}"));
     connection.sftp().stat(".").await.expect("it answers");
     let negotiated = connection.negotiated();

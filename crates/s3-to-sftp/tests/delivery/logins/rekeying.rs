@@ -40,7 +40,7 @@ async fn we_exchange_keys_in_the_midst_of_a_large_file() {
     let account = server.account();
     let (mut target, credentials) = target(&account, Algorithms::default());
     target.rekey_after = OFTEN;
-    let connection = Connection::open(&target, &credentials).await;
+    let connection = Connection::open(&target, &credentials, None).await;
     let connection = connection.unwrap_or_else(|error| panic!("{error:?}"));
     let path = format!("{}/large", account.home.display());
     let session = connection.sftp();
