@@ -1,7 +1,7 @@
 //! The SDK's configuration as Lambda gives it: in the environment.
 //!
-//! Not by `aws_config::load_defaults`, which looks in nine further places, an instance's metadata and a sign-on by the
-//! browser among them. Lambda has none of them, and they weigh more than the clients of Secrets Manager and SSM.
+//! Not by `aws_config::load_defaults`, which also reads profiles, and asks STS and an instance's metadata: Lambda has none of
+//! them, and they weigh more than the clients of Secrets Manager and SSM.
 
 use std::env;
 
