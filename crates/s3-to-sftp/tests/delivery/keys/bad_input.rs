@@ -245,10 +245,17 @@ async fn a_key_that_is_encrypted_in_a_way_that_is_not_read() {
 #[tokio::test]
 async fn a_key_of_another_program() {
     let workshop = Workshop::new();
-    workshop.openssh(Kind::Ed25519);
-    let options = ["id", "-q", "-O", "private-sshcom", "-o", "out"];
     workshop.openssh(Kind::Rsa(2048));
+    let options = ["id", "-q", "-O", "private-sshcom", "-o", "out"];
     workshop.run("puttygen", &options);
     let report = unusable(&workshop.read("out"), "").await;
     assert!(report.contains("the format of ssh.com"), "{report}");
+
+    let public = workshop.openssh(Kind::Ed25519);
+    workshop.write("id.pub", &public);
+    workshop.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "ca"]);
+    workshop.run("ssh-keygen", &["-q", "-s", "ca", "-I", "test", "id.pub"]);
+    workshop.to_putty(&["--certificate", "id-cert.pub"]);
+    let report = unusable(&workshop.read("id"), "").await;
+    assert!(report.contains("with a certificate in it"), "{report}");
 }
