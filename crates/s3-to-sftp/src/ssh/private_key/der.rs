@@ -45,7 +45,8 @@ pub(super) fn encrypted_pkcs8(
     let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
     let not_read = |why: String| PrivateKeyError::Encryption(format!("a way of PKCS#8 ({why})"));
     let scheme = &sequence[..sequence.len() - rest.len()];
-    let scheme = EncryptionScheme::try_from(scheme).map_err(|error| not_read(error.to_string()))?;
+    let scheme =
+        EncryptionScheme::try_from(scheme).map_err(|_| not_read("not by PBES2".to_owned()))?;
     let plain = match scheme.decrypt(passphrase, ciphertext) {
         Ok(plain) => Zeroizing::new(plain),
         Err(pkcs5::Error::DecryptFailed) => return Err(PrivateKeyError::PassphraseWrong),

@@ -30,10 +30,8 @@ fn padded<const SIZE: usize>(number: &[u8]) -> Option<Zeroizing<[u8; SIZE]>> {
     Some(bytes)
 }
 
-/// An ed25519 key of its seed, whose last bytes are missing where they are zeros: PuTTY takes it for a little-endian number.
+/// An ed25519 key of its seed, which is none of these numbers: it keeps its zeros.
 pub(super) fn ed25519(public: &Ed25519PublicKey, seed: &[u8]) -> Option<KeypairData> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    bytes.get_mut(..seed.len())?.copy_from_slice(seed);
-    let pair = Ed25519Keypair::from_seed(&bytes);
+    let pair = Ed25519Keypair::from_seed(seed.try_into().ok()?);
     (pair.public == *public).then_some(KeypairData::Ed25519(pair))
 }

@@ -1,8 +1,7 @@
 //! PuTTY's `.ppk`, versions 2 and 3 (appendix C of its manual).
 //!
-//! ssh-key reads it as well, but for one in 170 ed25519 keys: it takes their seed for a big-endian number (0.7.0-rc.11,
-//! `decode_private_key_as`), refuses those that begin with a zero, and makes another key of those that end with one. And it
-//! asks for as much memory as the file says.
+//! ssh-key reads it as well, but for one in 512 ed25519 keys: it takes their seed for a number (0.7.0-rc.11,
+//! `decode_private_key_as`), and refuses one that begins with a needless zero. And it asks for as much memory as the file says.
 
 use aes::Aes256;
 use argon2::{Algorithm, Argon2, Params, Version};

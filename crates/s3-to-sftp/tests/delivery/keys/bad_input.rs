@@ -223,19 +223,20 @@ async fn a_putty_key_that_asks_for_too_much_memory() {
 /// OpenSSL 1.0 wrote PKCS#8 so, where it was not told otherwise.
 #[tokio::test]
 async fn a_key_that_is_encrypted_in_a_way_that_is_not_read() {
+    let phrase = format!("pass:{PASSPHRASE}");
     let workshop = Workshop::new();
     workshop.openssh(Kind::Rsa(2048));
     workshop.rewrite("PKCS8", "");
-    workshop.to_pkcs8(&["-v1", "PBE-SHA1-3DES", "-passout", "pass:x"]);
-    let report = unusable(&workshop.read("id"), "x").await;
+    workshop.to_pkcs8(&["-v1", "PBE-SHA1-3DES", "-passout", &phrase]);
+    let report = unusable(&workshop.read("id"), PASSPHRASE).await;
     assert!(
-        report.contains("is encrypted by a way of PKCS#8"),
+        report.contains("is encrypted by a way of PKCS#8 (not by PBES2)"),
         "{report}"
     );
     workshop.openssh(Kind::Rsa(2048));
     workshop.rewrite("PEM", "");
-    workshop.by_openssl(&["rsa", "-traditional", "-camellia256", "-passout", "pass:x"]);
-    let report = unusable(&workshop.read("id"), "x").await;
+    workshop.by_openssl(&["rsa", "-traditional", "-camellia256", "-passout", &phrase]);
+    let report = unusable(&workshop.read("id"), PASSPHRASE).await;
     assert!(
         report.contains("is encrypted by CAMELLIA-256-CBC"),
         "{report}"

@@ -94,7 +94,7 @@ async fn a_certificate_for_another_principal_is_offered_and_told() {
     delivered(world.deliver_by(&world.deliverer(&extra), "f").await);
 }
 
-/// The report of what nobody would take, and not even a connection was made.
+/// The report of what nobody would take. The server is dialed meanwhile, and not a word is said to it.
 async fn refused(workshop: &Workshop, certificate: &str) -> String {
     let server = Arc::new(SftpServer::builder().password(None).start().await);
     let mut account = server.account();
@@ -107,7 +107,7 @@ async fn refused(workshop: &Workshop, certificate: &str) -> String {
         .put("secrets", "certificate", certificate.to_owned());
     let (name, report) = failure(&world, &[("SSH_CERTIFICATE", "secrets:certificate")]).await;
     assert_eq!(name, "CertificateUnusable", "{report}");
-    assert_eq!(server.connections(), 0, "{report}");
+    assert_eq!(server.identifications(), [""; 0], "{report}");
     assert!(
         report.contains("the certificate s3://secrets/certificate cannot be used")
             && report.contains("; next: ")
@@ -191,5 +191,5 @@ async fn a_certificate_that_is_missing() {
             && report.contains("SSH_CERTIFICATE"),
         "{report}"
     );
-    assert_eq!(server.connections(), 0, "{report}");
+    assert_eq!(server.identifications(), [""; 0], "{report}");
 }
