@@ -2,7 +2,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`connection`] | address → connection with an SFTP session on it |
+//! | `dial` | name → TCP connection, beside whatever is fetched meanwhile |
+//! | [`connection`] | TCP connection → login → SFTP session |
 //! | [`algorithms`] | which algorithms are offered |
 //! | [`host_key`] | which server is trusted |
 //! | [`mismatch`] | what a server has shown that is not pinned |
