@@ -98,5 +98,5 @@ async fn what_a_store_refuses_is_told() {
         let permission = format!("secretsmanager:GetSecretValue on {SECRET}");
         assert!(stderr.contains(&permission), "{stderr}");
     }
-    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(world.sftp.identifications(), [""; 0]);
 }

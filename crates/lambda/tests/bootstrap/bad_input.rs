@@ -239,7 +239,7 @@ async fn a_private_key_whose_object_is_missing() {
     let (name, message) = refused(&world, &[("SSH_PRIVATE_KEY", "secrets:id")], "a").await;
     assert_eq!(name, "PrivateKeyUnavailable", "{message}");
     assert!(message.contains("s3://secrets/id"), "{message}");
-    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(world.sftp.identifications(), [""; 0]);
 }
 
 #[tokio::test]
