@@ -263,5 +263,5 @@ async fn what_is_not_there_is_named() {
         bootstrap.kill();
         bootstrap.wait_for_exit().await;
     }
-    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(world.sftp.identifications(), [""; 0]);
 }
