@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `main` | settings, logging, clients; refuses to start with all problems at once |
 //! | `handler` | an event in, an answer or an error out |
+//! | `at_once` | several invocations at once, on the one thread |
 //! | `batch` | a batch from a queue: which messages are done, which come again and when, and which never |
 //! | `relay` | who goes on with what does not fit into this invocation |
 //! | `dead_letter` | what can never be delivered |
@@ -17,6 +18,7 @@
 //! | `logging` | lines in the form that Lambda's own filter reads |
 //! | `init_error` | tells the Runtime API why the function does not start |
 
+mod at_once;
 mod aws;
 mod backoff;
 mod batch;
@@ -32,6 +34,7 @@ mod relay;
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -39,9 +42,10 @@ use s3_to_sftp::invocation::Deliverer;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
+use tokio::task::LocalSet;
 
+use crate::at_once::Invocations;
 use crate::aws::Aws;
-use crate::failure::Failure;
 use crate::handler::Payload;
 use crate::queues::Queues;
 
@@ -54,6 +58,9 @@ struct Function {
     /// Whether the log says already that messages cannot be shown again at their own time.
     told_of_visibility: AtomicBool,
 }
+
+/// Invocations refer to it, of which there may be several at once.
+static FUNCTION: OnceLock<Function> = OnceLock::new();
 
 /// One thread: what is to be done is to wait, copy and encrypt, and the partner's link is slower than one processor at that.
 /// A second one costs more than it brings: 1 GiB without a delay takes as long, 1.7 s of processor time and 33 MiB with
@@ -79,17 +86,25 @@ async fn main() -> ExitCode {
     }
 
     let aws = environment::sdk_config().await;
-    let function = Function {
+    let function = FUNCTION.get_or_init(|| Function {
         deliverer: Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws)),
         aws: Aws::new(aws),
         queues: Queues::default(),
         told_of_visibility: AtomicBool::new(false),
-    };
-    let handle = service_fn(|event: LambdaEvent<Payload>| async {
-        let answer: Result<_, Failure> = handler::handle(&function, event).await;
-        answer
     });
-    match lambda_runtime::run(handle).await {
+    let local = LocalSet::new();
+    let invocations = Invocations::carried_out_by(&local, |event: LambdaEvent<Payload>| {
+        handler::handle(function, event)
+    });
+    let handle = service_fn(move |event| {
+        let invocations = invocations.clone();
+        async move { invocations.carry_out(event).await }
+    });
+    // One at a time, unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise, as it does on Lambda Managed Instances.
+    match local
+        .run_until(lambda_runtime::run_concurrent(handle))
+        .await
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Runtime API failed");

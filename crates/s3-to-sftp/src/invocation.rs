@@ -33,6 +33,8 @@ pub struct Deliverer {
     secrets: Secrets,
     breaker: Breaker,
     kept: Kept,
+    /// Of all invocations that are under way: memory is the process's, and handles are the connection's.
+    room: Room,
     rules: Rules,
 }
 
@@ -52,7 +54,6 @@ pub struct Invocation<'a, R = Nobody> {
     end: Instant,
     link: Link<'a>,
     turns: Turns,
-    room: Room,
     directories: Directories,
 }
 
@@ -69,6 +70,7 @@ impl Deliverer {
     pub fn new(settings: Settings, s3: S3, secrets: Secrets) -> Self {
         Self {
             s3: s3.with_read_ahead(ReadAhead::within(settings.memory)),
+            room: Room::new(width(&settings), settings.memory),
             settings,
             secrets,
             breaker: Breaker::default(),
@@ -95,10 +97,7 @@ impl Deliverer {
     /// How many records are worth beginning at once: `SSH_MAX_FILES`. A direct upload that fails cuts the connection,
     /// and nobody else's file may be on it.
     pub fn width(&self) -> usize {
-        match self.settings.upload {
-            UploadMode::Temporary => self.settings.max_files,
-            UploadMode::Direct => 1,
-        }
+        width(&self.settings)
     }
 
     /// Begins an invocation that publishes nothing after `deadline`.
@@ -119,9 +118,15 @@ impl Deliverer {
                 &self.kept,
             ),
             turns: Turns::default(),
-            room: Room::new(self.width(), self.settings.memory),
             directories: Directories::default(),
         }
+    }
+}
+
+fn width(settings: &Settings) -> usize {
+    match settings.upload {
+        UploadMode::Temporary => settings.max_files,
+        UploadMode::Direct => 1,
     }
 }
 
@@ -141,7 +146,6 @@ impl<'a, R: Relay> Invocation<'a, R> {
             end,
             link,
             turns,
-            room,
             directories,
             ..
         } = self;
@@ -159,7 +163,6 @@ impl<'a, R: Relay> Invocation<'a, R> {
             end,
             link,
             turns,
-            room,
             directories,
         }
     }
@@ -226,7 +229,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
             s3: &self.deliverer.s3,
             link: &self.link,
             turn,
-            room: &self.room,
+            room: &self.deliverer.room,
             directories: &self.directories,
             rules: self.deliverer.rules,
             owner,

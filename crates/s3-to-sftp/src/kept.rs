@@ -1,11 +1,15 @@
 //! What is known of the partner's server from one invocation to the next: a connection, the credentials that it
 //! took, whether its limits are true, and how many channels it bears.
 
+mod in_use;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::link::Login;
 use crate::ssh::Connection;
+use in_use::Shared;
+pub(crate) use in_use::{Left, Part};
 
 /// AWS's NAT gateways and load balancers forget a flow that has been silent for so long. What was idle longer is
 /// not worth the time that a probe without an answer takes.
@@ -17,11 +21,17 @@ const LOGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Lives as long as the process.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<State>);
+pub(crate) struct Kept {
+    state: Mutex<State>,
+    /// Held while a connection is made or given up: another invocation of this process waits, and takes part in the one
+    /// that there is then.
+    changing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     idle: Option<Idle>,
+    in_use: Shared,
     login: Option<Login>,
     are_limits_untrue: bool,
     most_further: Option<usize>,
@@ -57,12 +67,30 @@ fn is_young(fetched: SystemTime, now: SystemTime) -> bool {
 }
 
 impl Kept {
-    /// The connection, for one invocation: a second one at the same time makes its own.
+    /// To be held from before it is asked for a connection until [`use_it`](Self::use_it) or the failure, and while the
+    /// last one leaves it: so there is one connection at most.
+    pub(crate) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
+    /// Takes part in the connection that other invocations are at work on.
+    pub(crate) fn join(&self) -> Option<Part> {
+        self.lock().in_use.join()
+    }
+
+    /// From now on others can take part in it.
+    pub(crate) fn use_it(&self, connection: Arc<Connection>) -> Part {
+        let part = Part::of(connection);
+        self.lock().in_use = part.shared();
+        part
+    }
+
+    /// The connection at rest.
     pub(crate) fn take(&self) -> Option<Idle> {
         self.lock().idle.take()
     }
 
-    /// Keeps a connection; the one that another invocation has put there meanwhile comes back.
+    /// Keeps a connection; one that is there already comes back.
     pub(crate) fn put(&self, idle: Idle) -> Option<Idle> {
         self.lock().idle.replace(idle)
     }
@@ -102,7 +130,7 @@ impl Kept {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing above panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

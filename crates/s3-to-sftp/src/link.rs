@@ -1,4 +1,5 @@
-//! The way to the partner for one invocation: one connection, shared by the records that are on their way.
+//! The way to the partner for one invocation: one connection, shared by the records that are on their way, and with the
+//! other invocations that this process is at work on.
 
 mod credentials;
 mod host_keys;
@@ -8,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
-use crate::kept::{Idle, Kept};
+use crate::kept::{Idle, Kept, Left, Part};
 use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
@@ -49,7 +50,7 @@ enum Way {
     /// It is from an earlier invocation, and may have died since.
     Unproven(Idle),
     Closed,
-    Open(Arc<Connection>),
+    Open(Part),
     /// The destination failed. It is not asked again in this invocation, however long that lasts, and
     /// not in the next ones while the [`Breaker`] is open.
     Failed {
@@ -57,6 +58,25 @@ enum Way {
         verdict: Verdict,
         name: &'static str,
     },
+}
+
+impl Way {
+    /// What need not be asked again: the connection that is open, unless it is `broken`, or the failure.
+    fn told(&self, broken: Option<&Arc<Connection>>) -> Option<Connected> {
+        match self {
+            Self::Open(part) => {
+                let connection = part.connection();
+                let is_broken = broken.is_some_and(|it| Arc::ptr_eq(it, connection));
+                (!is_broken && !connection.is_closed()).then(|| Ok(Arc::clone(connection)))
+            }
+            Self::Failed {
+                report,
+                verdict,
+                name,
+            } => Some(Err(failed_before(report, *verdict, name))),
+            Self::Untried | Self::Unproven(_) | Self::Closed => None,
+        }
+    }
 }
 
 type Connected = Result<Arc<Connection>, (Stage, Cause)>;
@@ -67,6 +87,10 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// How long a connection that was kept may take to answer. A firewall that has forgotten it answers nothing, and
 /// most of an invocation's time has to be left then.
 const PROBE: Duration = Duration::from_secs(2);
+
+/// How long an invocation's end may wait for another invocation that makes or gives up a connection. Such a wait is for a
+/// connection that broke in this moment.
+const LEAVE: Duration = Duration::from_secs(1);
 
 impl<'a> Link<'a> {
     pub(crate) fn new(
@@ -93,20 +117,18 @@ impl<'a> Link<'a> {
     /// The connection, made unless one is there or the destination has failed before.
     pub(crate) async fn connect(&self) -> Connected {
         let mut state = self.state.lock().await;
-        match &state.way {
-            Way::Open(connection) if !connection.is_closed() => return Ok(Arc::clone(connection)),
-            Way::Failed {
-                report,
-                verdict,
-                name,
-            } => return Err(failed_before(report, *verdict, name)),
-            Way::Untried => {
-                state.way = self.kept.take().map_or(Way::Closed, Way::Unproven);
-            }
-            Way::Open(_) | Way::Unproven(_) | Way::Closed => {}
+        if let Some(connected) = state.way.told(None) {
+            return connected;
+        }
+        let _changing = self.kept.changing().await;
+        if let Some(connection) = self.join(&mut state).await {
+            return Ok(connection);
+        }
+        if matches!(state.way, Way::Untried) {
+            state.way = self.kept.take().map_or(Way::Closed, Way::Unproven);
         }
         if let Some(connection) = prove(&state.way).await {
-            state.way = Way::Open(Arc::clone(&connection));
+            state.way = Way::Open(self.kept.use_it(Arc::clone(&connection)));
             return Ok(connection);
         }
         self.let_go(&mut state).await;
@@ -126,18 +148,15 @@ impl<'a> Link<'a> {
     /// three times.
     pub(crate) async fn reconnect(&self, broken: &Arc<Connection>) -> Connected {
         let mut state = self.state.lock().await;
-        match &state.way {
-            Way::Open(other) if !Arc::ptr_eq(other, broken) && !other.is_closed() => {
-                return Ok(Arc::clone(other));
-            }
-            Way::Failed {
-                report,
-                verdict,
-                name,
-            } => return Err(failed_before(report, *verdict, name)),
-            _ => {}
+        if let Some(connected) = state.way.told(Some(broken)) {
+            return connected;
         }
+        let _changing = self.kept.changing().await;
+        // First, so that it is not found again.
         self.let_go(&mut state).await;
+        if let Some(connection) = self.join(&mut state).await {
+            return Ok(connection);
+        }
         let mut opened = self.open(&mut state).await;
         for pause in PAUSES {
             match &opened {
@@ -153,9 +172,18 @@ impl<'a> Link<'a> {
     /// Cuts a connection, if it is the one in use; the next delivery makes another.
     pub(crate) async fn cut(&self, connection: &Arc<Connection>) {
         let mut state = self.state.lock().await;
-        if matches!(&state.way, Way::Open(current) if Arc::ptr_eq(current, connection)) {
+        if matches!(&state.way, Way::Open(part) if Arc::ptr_eq(part.connection(), connection)) {
             self.let_go(&mut state).await;
         }
+    }
+
+    /// Takes part in a connection that other invocations of this process are at work on.
+    async fn join(&self, state: &mut State) -> Option<Arc<Connection>> {
+        let part = self.kept.join()?;
+        let connection = Arc::clone(part.connection());
+        self.let_go(state).await;
+        state.way = Way::Open(part);
+        Some(connection)
     }
 
     /// From now on the connection is not to be kept: a delivery failed by it, or gave up waiting.
@@ -164,11 +192,30 @@ impl<'a> Link<'a> {
     }
 
     /// Ends the link. The connection is kept for the next invocation, if that is wanted and nothing is outstanding
-    /// on it; otherwise it ends here.
+    /// on it; otherwise it ends here, unless other invocations are at work on it.
     pub(crate) async fn finish(self) {
         let is_spoilt = self.is_spoilt.into_inner();
         match self.state.into_inner().way {
-            Way::Open(connection) => {
+            Way::Open(part) => {
+                // One that is closed already has nobody waiting for it, and another one may be in the making.
+                let _changing = if part.connection().is_closed() {
+                    None
+                } else {
+                    timeout(LEAVE, self.kept.changing()).await.ok()
+                };
+                let shared = Arc::clone(part.connection());
+                let Some(Left {
+                    connection,
+                    is_spoilt,
+                }) = part.leave(is_spoilt)
+                else {
+                    // A rename that is carried out late would publish what the next attempt has half written. The others
+                    // go on over another connection.
+                    if shared.sftp().may_move_unseen() {
+                        shared.cut().await;
+                    }
+                    return;
+                };
                 self.kept.learn(&connection);
                 if self.settings.keep_connection && !is_spoilt && connection.is_at_rest() {
                     let idle = Idle::since(connection, SystemTime::now());
@@ -193,7 +240,7 @@ impl<'a> Link<'a> {
             Ok(connection) => {
                 self.breaker.connected();
                 let connection = Arc::new(connection);
-                state.way = Way::Open(Arc::clone(&connection));
+                state.way = Way::Open(self.kept.use_it(Arc::clone(&connection)));
                 Ok(connection)
             }
             Err((stage, cause)) => {
@@ -220,7 +267,11 @@ impl<'a> Link<'a> {
     /// Cuts what is there, and waits for its end.
     async fn let_go(&self, state: &mut State) {
         match std::mem::replace(&mut state.way, Way::Closed) {
-            Way::Open(connection) | Way::Unproven(Idle { connection, .. }) => {
+            Way::Open(part) => {
+                self.kept.learn(part.connection());
+                part.connection().cut().await;
+            }
+            Way::Unproven(Idle { connection, .. }) => {
                 self.kept.learn(&connection);
                 connection.cut().await;
             }

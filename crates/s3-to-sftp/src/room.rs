@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Memory is shared out in pieces of this size.
 const UNIT: u64 = 64 * 1024;
 
-/// The least and the most that all files of an invocation have together, in bytes.
+/// The least and the most that all files have together, in bytes.
 const SMALLEST: u64 = 512 * 1024;
 const LARGEST: u64 = 40 * 1024 * 1024;
 
@@ -17,7 +17,7 @@ const HANDLES: u64 = 100;
 /// What is left of them: for the directories that are synced, and for what an answer that was lost has left open.
 const SPARE_HANDLES: u64 = 16;
 
-/// The room of one invocation.
+/// The room of all files that are on their way.
 #[derive(Debug)]
 pub(crate) struct Room {
     max_files: usize,

@@ -14,6 +14,8 @@ use crate::packet::{Incoming, Response};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Status,
+    /// A status, of a request that moves or removes what has a name.
+    Moved,
     Handle,
     Data,
     Names,
@@ -178,6 +180,13 @@ impl Pending {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended.is_some()
+    }
+
+    /// Whether the server may still move or remove a file for somebody who has given up waiting.
+    pub(crate) fn may_move_unseen(&self) -> bool {
+        let state = self.lock();
+        let mut waiting = state.waiting.values();
+        waiting.any(|it| it.expected == Expected::Moved && it.answer.is_closed())
     }
 
     pub(crate) fn len(&self) -> usize {

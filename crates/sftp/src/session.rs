@@ -150,6 +150,11 @@ impl Session {
         self.pending.has_ended()
     }
 
+    /// Whether a RENAME or a REMOVE is unanswered whose [`Reply`] was dropped: the server may carry it out at any time.
+    pub fn may_move_unseen(&self) -> bool {
+        self.pending.may_move_unseen()
+    }
+
     /// Requests that are not answered yet. None when the session has ended: nobody waits any more,
     /// whatever the server still does.
     pub fn outstanding(&self) -> usize {
@@ -249,7 +254,7 @@ impl Session {
         let request = Request::Remove {
             path: path.as_bytes(),
         };
-        self.send(&request, Expected::Status, Patience::Long, done)
+        self.send(&request, Expected::Moved, Patience::Long, done)
     }
 
     /// Makes a directory.
@@ -308,7 +313,7 @@ impl Session {
             from: from.as_bytes(),
             to: to.as_bytes(),
         };
-        self.send(&request, Expected::Status, Patience::Long, done)
+        self.send(&request, Expected::Moved, Patience::Long, done)
     }
 
     /// Renames over whatever is there, in one step: `posix-rename@openssh.com`.
@@ -317,7 +322,7 @@ impl Session {
             from: from.as_bytes(),
             to: to.as_bytes(),
         };
-        self.send(&request, Expected::Status, Patience::Long, done)
+        self.send(&request, Expected::Moved, Patience::Long, done)
     }
 
     fn ask_limits(&self) -> Reply<Limits> {

@@ -12,6 +12,7 @@
 //! | `tampered` | hand-overs that somebody has changed |
 //! | `environment` | where AWS's credentials come from |
 //! | `failed` | when failed messages come again, and what never does |
+//! | `managed_instances` | several invocations at once in one process |
 //! | `logins` | how often a login that is refused is tried |
 //! | `time` | the deadline, and that nothing outlives an invocation |
 //! | `logs` | the lines' form, and what is never in them |
@@ -24,6 +25,7 @@ mod environment;
 mod failed;
 mod logins;
 mod logs;
+mod managed_instances;
 mod notifications;
 mod queue;
 mod relay;
