@@ -14,13 +14,17 @@ dev/checks/files.sh
 step 'the dependency graph'
 dev/checks/graph.sh
 
+# One selection for all of it, and the one of `make test`: another set of features would have the dependencies built again.
+selection=(--workspace --features "$REAL_SERVERS")
+
 step "lints"
-cargo clippy --quiet --workspace --all-targets --features "$REAL_SERVERS" -- -D warnings
+cargo clippy --quiet "${selection[@]}" --all-targets -- -D warnings
 
 step 'documentation'
-RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --document-private-items
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet "${selection[@]}" --no-deps --document-private-items
 
 step "the README and the docs against the code"
-cargo test --quiet -p s3-to-sftp --test readme --test promises_in_docs --test errors_in_docs --test iam_in_deploy --test authentication_in_docs
+cargo test --quiet "${selection[@]}" \
+    --test readme --test promises_in_docs --test errors_in_docs --test iam_in_deploy --test authentication_in_docs
 
 step 'done'
