@@ -97,18 +97,21 @@ pub async fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<(), Str
     environment
         .write(&path)
         .map_err(|error| named(&path, &error))?;
-    let mut world = World::start(options).await?;
     let raw = options.out.join(RAW);
-    for workload in &workloads {
-        run::workload(
-            &mut world,
-            workload,
-            options,
-            environment.commit(),
-            &raw,
-            &mut say,
-        )
-        .await?;
+    for group in workloads.chunk_by(|one, next| one.in_memory == next.in_memory) {
+        let in_memory = group.iter().any(|workload| workload.in_memory);
+        let mut world = World::start(options, in_memory).await?;
+        for workload in group {
+            run::workload(
+                &mut world,
+                workload,
+                options,
+                environment.commit(),
+                &raw,
+                &mut say,
+            )
+            .await?;
+        }
     }
     let summary = report(&options.out)?;
     say(&format!("\n{}", summary.display()));

@@ -30,9 +30,8 @@ const READING: &str = "\
   64 KiB in flight, 16 files at once. `python`: boto3 and paramiko in the steps of the function that this one replaces,
   on less, for it is slow.
 - CPU is user and system time, of children too; *sshd* and *S3* is what those spent meanwhile. Peak memory is the sum over a program and its children.
-- *growth*: by the byte a large file is cheaper than a small one, whose fixed costs (the sync, the rename) are a larger part. By the file many cost
-  more than few on a disk, where the server syncs each and its directory; with the server's home in memory it is 1.78 ms at 100 files and
-  1.72 ms at 5,000 (2026-11-27, two runs each).
+- *growth*: files arrive in memory. On a disk the server's syncs of each file and its directory take the longer, the more there are, and a disk
+  that has taken some GiB is slower than before.
 - Every run was checked: names and lengths, the bytes of small files, and of large ones in the first round.
 ";
 

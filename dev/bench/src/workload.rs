@@ -42,6 +42,8 @@ pub struct Workload {
     pub entries: Vec<(Tool, Payload)>,
     /// Cheap runs are repeated more often, whatever was asked for.
     pub least_rounds: u32,
+    /// Whether files arrive in memory: a disk is slower after it has taken much, and for each file that it syncs.
+    pub in_memory: bool,
 }
 
 impl Workload {
@@ -53,6 +55,7 @@ impl Workload {
             memory_mib: MEMORY,
             entries: entries.to_vec(),
             least_rounds: 1,
+            in_memory: false,
         }
     }
 
@@ -97,6 +100,13 @@ impl Workload {
         Self { memory_mib, ..self }
     }
 
+    fn in_memory(self) -> Self {
+        Self {
+            in_memory: true,
+            ..self
+        }
+    }
+
     fn at_least(self, least_rounds: u32) -> Self {
         Self {
             least_rounds,
@@ -124,9 +134,9 @@ pub fn plan(quick: bool) -> Vec<Workload> {
     let short = if quick { 1 } else { 5 };
     let single = Payload::one(10 * KIB);
     let singles = [Function, Sftp, Rclone, Lftp, Python].map(|tool| (tool, single));
-    let grown = |name, whole, small| Workload::alone(name, 0, Payload::one(sized(whole, small)));
-    let more =
-        |name, whole, small| Workload::alone(name, 0, Payload::many(sized(whole, small), 10 * KIB));
+    let growing = |name, payload| Workload::alone(name, 0, payload).in_memory();
+    let grown = |name, whole, small| growing(name, Payload::one(sized(whole, small)));
+    let more = |name, whole, small| growing(name, Payload::many(sized(whole, small), 10 * KIB));
     vec![
         Workload::alone("start", 0, Payload::NONE)
             .starting(Start::Poll)
@@ -148,8 +158,8 @@ pub fn plan(quick: bool) -> Vec<Workload> {
         Workload::new("single-warm-50ms", 50, &singles[..1]).at_least(short),
         Workload::alone("least-memory-0ms", 0, Payload::one(large)).with_memory(LEAST_MEMORY),
         Workload::alone("least-memory-100ms", 100, Payload::one(medium)).with_memory(LEAST_MEMORY),
-        grown("growth-bytes-1", 256 * MIB, 8 * MIB),
-        grown("growth-bytes-2", GIB, 16 * MIB),
+        grown("growth-bytes-1", 256 * MIB, 8 * MIB).at_least(if quick { 1 } else { 9 }),
+        grown("growth-bytes-2", GIB, 16 * MIB).at_least(short),
         grown("growth-bytes-3", 4 * GIB, 32 * MIB),
         grown("growth-bytes-4", 8 * GIB, 64 * MIB),
         more("growth-files-1", 100, 5),

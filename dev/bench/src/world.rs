@@ -47,16 +47,22 @@ pub(crate) struct World {
     lines: BTreeMap<u64, Proxy>,
     local: Option<Payload>,
     directory: TempDir,
+    /// Where files arrive, if not on the disk.
+    memory: Option<TempDir>,
 }
 
+/// The directory of what is kept in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
+
 impl World {
-    pub(crate) async fn start(options: &Options) -> Result<Self, String> {
+    /// With files arriving on the disk, or in memory.
+    pub(crate) async fn start(options: &Options, in_memory: bool) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut s3 = S3Process::start(&program)?;
         let sshd = Sshd::start_with(&[NO_HOME])
             .await
             .map_err(|missing| missing.to_string())?;
-        let account = sshd.account();
+        let mut account = sshd.account();
         let key = account
             .private_key
             .as_deref()
@@ -66,6 +72,14 @@ impl World {
             .prefix("bench-")
             .tempdir()
             .map_err(|error| error.to_string())?;
+        let memory =
+            in_memory.then(|| tempfile::Builder::new().prefix("bench-").tempdir_in(MEMORY));
+        let memory = memory
+            .transpose()
+            .map_err(|error| format!("{MEMORY}: {error}"))?;
+        if let Some(memory) = &memory {
+            account.dir = Some(memory.path().display().to_string());
+        }
         let world = Self {
             s3,
             bootstrap: options.bootstrap.clone(),
@@ -74,6 +88,7 @@ impl World {
             lines: BTreeMap::new(),
             local: None,
             directory,
+            memory,
             account: account.clone(),
             sshd,
         };
@@ -101,7 +116,8 @@ impl World {
 
     /// Where files arrive.
     pub(crate) fn home(&self) -> &Path {
-        self.sshd.home()
+        let memory = self.memory.as_ref().map(TempDir::path);
+        memory.unwrap_or_else(|| self.sshd.home())
     }
 
     /// A file of this run.
