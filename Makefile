@@ -51,7 +51,7 @@ update: ## puts package.zip into the function ARN=arn:aws:lambda:…, and moves 
 upload: update ## the old name of update
 
 readme: ## rewrites the README's settings table from the code
-	@WRITE_README=1 cargo test -q -p s3-to-sftp --test readme
+	@WRITE_README=1 cargo test -q --workspace --features "$(REAL_SERVERS)" --test readme
 
 clean: ## removes what the other verbs made
 	cargo clean
