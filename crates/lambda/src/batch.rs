@@ -189,6 +189,7 @@ mod tests {
             receive_count,
             receipt_handle: None,
             queue: None,
+            group: None,
             body: None,
             content: Ok(Vec::new()),
         }

@@ -78,6 +78,11 @@ pub enum HandOverRefused {
     /// No chain is that long.
     #[error("it says {0} invocations have worked at it, and {MAX_HOPS} are the most")]
     Hops(u32),
+    /// Others may write to a topic or a bus than to the function's queue.
+    #[error(
+        "it came by a topic or by EventBridge, and is taken from a queue or an invocation only"
+    )]
+    Place,
 }
 
 impl HandOver {
