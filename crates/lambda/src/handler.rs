@@ -16,6 +16,7 @@ use crate::Function;
 use crate::batch::Batch;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Failure, is_hopeless};
+use crate::once::without_repeated;
 use crate::relay::Next;
 
 /// The event as it came: what it is, the library finds out.
@@ -91,7 +92,7 @@ impl Direct {
         request_id: &str,
     ) -> Self {
         let mut direct = Self::default();
-        let deliveries = items
+        let deliveries = without_repeated(items)
             .into_iter()
             .map(|item| invocation.deliver(item, request_id));
         let width = function.deliverer.width();

@@ -7,6 +7,7 @@
 //! | `main` | settings, logging, clients; refuses to start with all problems at once |
 //! | `handler` | an event in, an answer or an error out |
 //! | `batch` | a batch from a queue: which messages are done, which come again and when, and which never |
+//! | `once` | an object that several records name |
 //! | `relay` | who goes on with what does not fit into this invocation |
 //! | `dead_letter` | what can never be delivered |
 //! | `failure` | errors as one name and one text; what can still be hoped for |
@@ -26,6 +27,7 @@ mod failure;
 mod handler;
 mod init_error;
 mod logging;
+mod once;
 mod queue_arn;
 mod queues;
 mod relay;
