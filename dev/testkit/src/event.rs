@@ -226,6 +226,60 @@ pub fn sqs_message(id: &str, body: &str, receive_count: u32) -> Value {
     })
 }
 
+/// One message of a FIFO queue's batch, in its place within `group`.
+#[must_use]
+pub fn fifo_message(id: &str, group: &str, body: &str, receive_count: u32) -> Value {
+    let mut message = sqs_message(id, body, receive_count);
+    message["eventSourceARN"] = json!(format!("{QUEUE_ARN}.fifo"));
+    let attributes = &mut message["attributes"];
+    attributes["MessageGroupId"] = json!(group);
+    attributes["MessageDeduplicationId"] = json!(id);
+    attributes["SequenceNumber"] = json!("18850069284600000256");
+    message
+}
+
+/// What an on-failure destination gets of an asynchronous invocation that was started with `payload` and failed three
+/// times.
+#[must_use]
+pub fn failed_invocation(payload: &Value) -> Value {
+    json!({
+        "version": "1.0",
+        "timestamp": instant(SystemTime::now()),
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-4880-9b0f-a18cdf61200e",
+            "functionArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:s3-to-sftp:$LATEST"),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3
+        },
+        "requestPayload": payload,
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled"
+        },
+        "responsePayload": {
+            "errorType": "ConnectFailed",
+            "errorMessage": "connecting to the server failed"
+        }
+    })
+}
+
+/// The same where EventBridge is the destination.
+#[must_use]
+pub fn failed_invocation_by_eventbridge(payload: &Value) -> Value {
+    json!({
+        "version": "0",
+        "id": "b5b0b6f0-0c5e-4d5c-8a0a-3b8f0f7d4a11",
+        "detail-type": "Lambda Function Invocation Result - Failure",
+        "source": "lambda",
+        "account": ACCOUNT,
+        "time": instant(SystemTime::now()),
+        "region": REGION,
+        "resources": [],
+        "detail": failed_invocation(payload)
+    })
+}
+
 /// What a topic hands to a function. The notification is a string in it.
 #[must_use]
 pub fn sns(message: &str) -> Value {

@@ -7,7 +7,13 @@
 //! | module | what it shows |
 //! |---|---|
 //! | `notifications` | events from S3 itself |
+//! | `topic` | messages from SNS |
+//! | `eventbridge` | events from EventBridge |
 //! | `queue` | batches from SQS |
+//! | `fifo` | batches from FIFO queues |
+//! | `twice` | an object that is named more than once, and two with one name |
+//! | `redrive` | what failed before, or is written by hand |
+//! | `fixtures` | every file in `fixtures/events/` |
 //! | `relay` | what does not fit into one invocation |
 //! | `tampered` | hand-overs that somebody has changed |
 //! | `environment` | where AWS's credentials come from |
@@ -21,13 +27,19 @@
 
 mod bad_input;
 mod environment;
+mod eventbridge;
 mod failed;
+mod fifo;
+mod fixtures;
 mod logins;
 mod logs;
 mod notifications;
 mod queue;
+mod redrive;
 mod relay;
 mod secrets;
 mod tampered;
 mod time;
+mod topic;
+mod twice;
 mod world;
