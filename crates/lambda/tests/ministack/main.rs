@@ -14,6 +14,7 @@
 //! | `relay` | an object that takes many invocations; messages that fail |
 //! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
 //! | `triggers` | uploads, by notification and by queue |
+//! | `wrappers` | uploads by SNS and EventBridge; what an on-failure destination holds |
 //! | `update` | `make update` of the old function |
 
 mod account;
@@ -24,3 +25,4 @@ mod relay;
 mod secrets;
 mod triggers;
 mod update;
+mod wrappers;
