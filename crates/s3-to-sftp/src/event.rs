@@ -12,8 +12,11 @@
 //! | `sns` | `Records[].Sns`, and a topic's message in a queue |
 //! | `queue` | `Records[].body` |
 //! | `redrive` | what people write by hand |
+//! | `batch_operations` | `tasks[]` of S3 Batch Operations, which wants an answer for each |
+//! | `sweep` | what a schedule asks for |
 //! | `error` | why an event cannot be read |
 
+pub mod batch_operations;
 mod error;
 mod eventbridge;
 mod key;
@@ -21,6 +24,7 @@ mod notification;
 mod queue;
 mod redrive;
 mod sns;
+pub mod sweep;
 mod wire;
 
 #[cfg(test)]
@@ -32,7 +36,9 @@ pub use error::EventError;
 
 use crate::hand_over::{HandOver, HandOverRefused};
 use crate::object::ObjectName;
+use batch_operations::BatchOperations;
 use error::{WRAPPERS, excerpt};
+use sweep::{SweepRefused, SweepRequest};
 use wire::{Any, Envelope, Shape, read};
 
 /// What an invocation was started with.
@@ -42,6 +48,10 @@ pub enum Event {
     Notification(Vec<Item>),
     /// A batch from a queue, its messages in order.
     Queue(Vec<Message>),
+    /// Tasks of S3 Batch Operations.
+    BatchOperations(BatchOperations),
+    /// A schedule asks for what was left behind.
+    Sweep(Result<SweepRequest, SweepRefused>),
     /// `s3:TestEvent`, which S3 sends when a notification is set up. To be acknowledged.
     Test,
 }
@@ -145,6 +155,8 @@ pub fn parse(bytes: &[u8]) -> Result<Event, EventError> {
             let messages = records.into_iter().map(queue::message);
             Ok(Event::Queue(messages.collect()))
         }
+        Shape::BatchOperations => batch_operations::read(bytes).map(Event::BatchOperations),
+        Shape::Sweep => Ok(Event::Sweep(sweep::read(bytes))),
         shape => items(shape, bytes, Way::START).map(Event::Notification),
     }
 }
@@ -207,7 +219,8 @@ fn items(shape: Shape, bytes: &[u8], way: Way) -> Result<Vec<Item>, EventError> 
         }]),
         Shape::Written(written) => redrive::item(1, written).map(|item| vec![item]),
         Shape::List(entries) => redrive::list(entries, bytes),
-        Shape::Unknown => Err(EventError::not_an_event(bytes)),
+        // Whoever waits for the answer to these does not wait behind a wrapper.
+        Shape::BatchOperations | Shape::Sweep | Shape::Unknown => Err(EventError::not_an_event(bytes)),
     }
 }
 

@@ -97,6 +97,11 @@ impl HandOver {
         }
     }
 
+    /// An object that nobody has begun: what its own event would say, with the key as it is.
+    pub fn unbegun(name: &ObjectName) -> Self {
+        Self::unchanged(name, 0, None)
+    }
+
     /// A transfer that goes on in the next invocation.
     pub(crate) fn begun(
         version: &ObjectVersion,

@@ -1,5 +1,6 @@
 //! Why an event cannot be read, and what was expected.
 
+use super::batch_operations::TaskRefused;
 use crate::hand_over::HandOverRefused;
 
 /// Why an event, a message or a record cannot be read.
@@ -89,6 +90,9 @@ pub enum EventError {
         /// Its beginning.
         found: String,
     },
+    /// A task of S3 Batch Operations.
+    #[error(transparent)]
+    Task(#[from] TaskRefused),
 }
 
 const EXPECTED: &str = "an S3 event notification (Records[].s3.bucket.name and .s3.object.key), EventBridge's \"Object Created\", \

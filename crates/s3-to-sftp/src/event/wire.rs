@@ -83,6 +83,11 @@ pub(super) struct Envelope {
     // The record of an invocation, as a destination gets it.
     #[serde(rename = "requestPayload")]
     request: Option<Box<RawValue>>,
+    /// That it is there: [`super::batch_operations`] reads the rest.
+    #[serde(rename = "invocationSchemaVersion")]
+    batch_operations: Option<IgnoredAny>,
+    /// That it is there: [`super::sweep`] reads the rest.
+    sweep: Option<IgnoredAny>,
     // By hand.
     bucket: Any,
     key: Any,
@@ -104,6 +109,10 @@ pub(super) enum Shape {
     Invocation(Box<RawValue>),
     /// `s3:TestEvent`.
     Test,
+    /// Tasks of S3 Batch Operations.
+    BatchOperations,
+    /// A schedule's.
+    Sweep,
     Written(Written),
     List(Vec<Any<Envelope>>),
     Unknown,
@@ -134,6 +143,12 @@ impl Envelope {
         }
         if is(&self.event, "s3:TestEvent") {
             return Shape::Test;
+        }
+        if self.batch_operations.is_some() {
+            return Shape::BatchOperations;
+        }
+        if self.sweep.is_some() {
+            return Shape::Sweep;
         }
         let (bucket, key) = (self.bucket.text(), self.key.text());
         if bucket.is_some() || key.is_some() {
