@@ -43,7 +43,11 @@ pub(crate) async fn deliver(
         is_known,
         tasks,
     } = batch;
-    tracing::debug!(job, tasks = tasks.len(), "an invocation by S3 Batch Operations");
+    tracing::debug!(
+        job,
+        tasks = tasks.len(),
+        "an invocation by S3 Batch Operations"
+    );
     // S3 counts a task without a result so. There is one without an id at most in what somebody else made up, and
     // to try that again would not help; anything else that is lost on its way was not delivered.
     let is_answered = is_known && tasks.iter().all(|task| task.id.is_some());

@@ -22,7 +22,9 @@ pub(crate) fn emit(name: &str, unit: Unit, value: u64) {
     let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let line = line(name, unit, value, &function, SystemTime::now());
     // Whoever has closed the log reads no metric either. One write, or another line may come between.
-    _ = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+    _ = io::stdout()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 /// `level` and `timestamp` are for Lambda's own filter, which drops what it takes for less than the level that is set.
@@ -32,7 +34,9 @@ fn line(name: &str, unit: Unit, value: u64, function: &str, now: SystemTime) -> 
     };
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let milliseconds = u64::try_from(since.as_millis()).unwrap_or_default();
-    let timestamp = OffsetDateTime::from(now).format(&Rfc3339).unwrap_or_default();
+    let timestamp = OffsetDateTime::from(now)
+        .format(&Rfc3339)
+        .unwrap_or_default();
     json!({
         "timestamp": timestamp,
         "level": "INFO",
@@ -72,6 +76,9 @@ mod tests {
             "FunctionName": "f",
             "OldestUndelivered": 7,
         });
-        assert_eq!(line("OldestUndelivered", Unit::Seconds, 7, "f", now), expected);
+        assert_eq!(
+            line("OldestUndelivered", Unit::Seconds, 7, "f", now),
+            expected
+        );
     }
 }

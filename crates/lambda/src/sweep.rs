@@ -54,7 +54,9 @@ pub(crate) async fn run(
         now: SystemTime::now().into(),
         until,
     };
-    let sweeping = function.deliverer.sweep(&request, clock, request_id, &queue);
+    let sweeping = function
+        .deliverer
+        .sweep(&request, clock, request_id, &queue);
     let (swept, result) = sweeping.await;
     // Not where nothing was seen: 0 would say that nothing is left.
     if result.is_ok() || swept.listed > 0 {

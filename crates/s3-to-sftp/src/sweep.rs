@@ -128,7 +128,8 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
         let mut page = None;
         loop {
             let listed = self.deliverer.s3().list(bucket, prefix, page).await;
-            let listed = listed.map_err(|error| (None, Cause::Listing(self.request.to_string(), error)))?;
+            let listed =
+                listed.map_err(|error| (None, Cause::Listing(self.request.to_string(), error)))?;
             for object in listed.objects {
                 self.look_at(object).await?;
             }
@@ -149,7 +150,12 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
     }
 
     async fn look_at(&mut self, object: Listed) -> Result<(), Ended> {
-        let Listed { key, etag, size, last_modified } = object;
+        let Listed {
+            key,
+            etag,
+            size,
+            last_modified,
+        } = object;
         self.swept.listed += 1;
         let name = ObjectName {
             bucket: self.request.bucket.clone(),

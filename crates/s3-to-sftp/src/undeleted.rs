@@ -38,7 +38,11 @@ impl Undeleted {
     /// Whether this very object was delivered, and is still there for that reason.
     pub(crate) fn holds(&self, name: &ObjectName, etag: Option<&str>) -> bool {
         let undeleted = self.lock();
-        undeleted.get(name).is_some_and(|delivered| Some(delivered.as_str()) == etag)
+        // A receipt has none of the quotes that a listing has.
+        let etag = etag.map(|etag| etag.trim_matches('"'));
+        undeleted
+            .get(name)
+            .is_some_and(|delivered| Some(delivered.as_str()) == etag)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectName, String>> {

@@ -280,6 +280,39 @@ pub fn failed_invocation_by_eventbridge(payload: &Value) -> Value {
     })
 }
 
+/// What S3 Batch Operations invoke a function with, by schema 1.0 or 2.0: a task for each (id, key, version). Keys are
+/// encoded here.
+#[must_use]
+pub fn batch_operations(schema: &str, bucket: &str, tasks: &[(&str, &str, Option<&str>)]) -> Value {
+    let is_first = schema.starts_with("1.");
+    let tasks: Vec<Value> = tasks
+        .iter()
+        .map(|(id, key, version)| {
+            let mut task = json!({
+                "taskId": id,
+                "s3Key": form_encode(key),
+                "s3VersionId": version,
+            });
+            if is_first {
+                task["s3BucketArn"] = json!(bucket_arn(bucket));
+            } else {
+                task["s3Bucket"] = json!(bucket);
+            }
+            task
+        })
+        .collect();
+    let mut job = json!({ "id": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce" });
+    if !is_first {
+        job["userArguments"] = json!({ "MyDestinationBucket": "unused" });
+    }
+    json!({
+        "invocationSchemaVersion": schema,
+        "invocationId": "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo",
+        "job": job,
+        "tasks": tasks
+    })
+}
+
 /// What a topic hands to a function. The notification is a string in it.
 #[must_use]
 pub fn sns(message: &str) -> Value {

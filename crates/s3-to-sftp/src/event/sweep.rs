@@ -35,7 +35,9 @@ pub enum SweepRefused {
         found: String,
     },
     /// A bucket alone: easily a prefix that was forgotten.
-    #[error("`sweep` names no prefix: give `s3://{bucket}/PREFIX/`, or `s3://{bucket}/` for the whole bucket")]
+    #[error(
+        "`sweep` names no prefix: give `s3://{bucket}/PREFIX/`, or `s3://{bucket}/` for the whole bucket"
+    )]
     NoPrefix {
         /// The bucket.
         bucket: String,
@@ -50,7 +52,9 @@ pub enum SweepRefused {
         found: String,
     },
     /// No time at all: events on their way would be overtaken.
-    #[error("`older_than` is no time at all; what was uploaded a moment ago has an event on its way: give one like `1d`")]
+    #[error(
+        "`older_than` is no time at all; what was uploaded a moment ago has an event on its way: give one like `1d`"
+    )]
     NoTime,
     /// Every source stays where it is.
     #[error(
@@ -59,7 +63,9 @@ pub enum SweepRefused {
     )]
     Keep,
     /// Nowhere to send to.
-    #[error("SWEEP_QUEUE_URL is not set; next: set it to the URL of the queue that the function reads from")]
+    #[error(
+        "SWEEP_QUEUE_URL is not set; next: set it to the URL of the queue that the function reads from"
+    )]
     NoQueue,
 }
 
@@ -124,6 +130,10 @@ fn age(text: &str) -> Option<u64> {
         _ => (text, 1),
     };
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = if is_number { digits.parse().ok()? } else { return None };
+    let number: u64 = if is_number {
+        digits.parse().ok()?
+    } else {
+        return None;
+    };
     number.checked_mul(unit)
 }

@@ -48,11 +48,7 @@ impl S3 {
         answer.map(drop).or_else(|error| allowed(error, true))
     }
 
-    async fn may_copy(
-        &self,
-        object: &ObjectName,
-        target: &ObjectName,
-    ) -> Result<(), SourceError> {
+    async fn may_copy(&self, object: &ObjectName, target: &ObjectName) -> Result<(), SourceError> {
         let path = format!("{}/{}", object.bucket, object.key);
         let answer = self
             .client
