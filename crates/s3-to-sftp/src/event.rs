@@ -220,7 +220,9 @@ fn items(shape: Shape, bytes: &[u8], way: Way) -> Result<Vec<Item>, EventError> 
         Shape::Written(written) => redrive::item(1, written).map(|item| vec![item]),
         Shape::List(entries) => redrive::list(entries, bytes),
         // Whoever waits for the answer to these does not wait behind a wrapper.
-        Shape::BatchOperations | Shape::Sweep | Shape::Unknown => Err(EventError::not_an_event(bytes)),
+        Shape::BatchOperations | Shape::Sweep | Shape::Unknown => {
+            Err(EventError::not_an_event(bytes))
+        }
     }
 }
 

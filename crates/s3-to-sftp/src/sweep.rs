@@ -58,7 +58,7 @@ pub struct Swept {
     pub folder_markers: u64,
     /// The age of the oldest object that is to be delivered, in seconds; 0 where there is none.
     pub oldest_seconds: u64,
-    /// The key behind which nothing was looked at, where the time was over.
+    /// The last key that was sent, where the time was over.
     pub reached: Option<String>,
 }
 
@@ -82,14 +82,16 @@ impl Deliverer {
             nonce,
             queue,
             asked: BTreeSet::new(),
-            waiting: Vec::new(),
-            last: String::new(),
+            waiting: (Vec::new(), String::new()),
+            sent: String::new(),
             swept: Swept::default(),
         };
         let result = match timeout_at(clock.until, sweep.run()).await {
             Ok(result) => result,
+            // The next run would come no further.
+            Err(_) if sweep.swept.sent == 0 => Err((None, Cause::Deadline)),
             Err(_) => {
-                sweep.swept.reached = Some(std::mem::take(&mut sweep.last));
+                sweep.swept.reached = Some(std::mem::take(&mut sweep.sent));
                 Ok(())
             }
         };
@@ -110,10 +112,10 @@ struct Sweep<'a, Q> {
     queue: &'a Q,
     /// Directories whose sources may be disposed of.
     asked: BTreeSet<String>,
-    /// What is to be sent next.
-    waiting: Vec<String>,
-    /// The last key that was dealt with.
-    last: String,
+    /// The messages that are to be sent next, and the last of their keys.
+    waiting: (Vec<String>, String),
+    /// The last key that was sent.
+    sent: String,
     swept: Swept,
 }
 
@@ -178,10 +180,11 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
             return Ok(());
         }
         self.must_be_disposable(&name, etag.as_deref()).await?;
-        self.waiting.push(HandOver::unbegun(&name).message());
-        if self.waiting.len() == AT_ONCE {
+        let (messages, last) = &mut self.waiting;
+        messages.push(HandOver::unbegun(&name).message());
+        *last = name.key;
+        if messages.len() == AT_ONCE {
             self.send().await?;
-            self.last = name.key;
         }
         Ok(())
     }
@@ -219,12 +222,13 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
     }
 
     async fn send(&mut self) -> Result<(), Ended> {
-        if self.waiting.is_empty() {
+        let (messages, last) = std::mem::take(&mut self.waiting);
+        if messages.is_empty() {
             return Ok(());
         }
-        let messages = std::mem::take(&mut self.waiting);
         let not_taken = self.queue.send(&messages).await;
         let not_taken = not_taken.map_err(|error| (None, Cause::SweepNotSent(error)))? as u64;
+        self.sent = last;
         self.swept.not_sent += not_taken;
         self.swept.sent += (messages.len() as u64).saturating_sub(not_taken);
         Ok(())

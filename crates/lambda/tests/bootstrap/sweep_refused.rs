@@ -1,7 +1,10 @@
 //! A sweep that sends nothing: what is asked for is nonsense, or its messages would be sent again by each further one.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use testkit::aws_calls::Answer;
+use testkit::runtime_api::Invocation;
 use testkit::s3;
 
 use crate::sweep::{QUEUE, SENDS, keys, left, sent, sweep};
@@ -152,6 +155,19 @@ async fn a_queue_that_takes_nothing_fails_the_sweep_and_names_the_permission() {
     assert!(message.contains(&permission), "{message}");
 }
 
+/// What comes no further than this would not come further tomorrow.
+#[tokio::test]
+async fn a_queue_that_does_not_answer_fails_the_sweep_before_lambdas_deadline() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[SENDS]);
+    left(&world, "in/a", 25);
+    world.aws.answer(|_| Answer::Silence);
+    let event = sweep("s3://inbox/in/", "1d");
+    let invocation = Invocation::new(event).time(Duration::from_secs(3));
+    let outcome = world.api.run(&invocation).await;
+    assert_eq!(outcome.error().0, "DeadlineReached");
+}
+
 fn deny(world: &World, operation: &'static str) {
     world.s3.hook(move |request| {
         if request.operation == operation {
@@ -287,10 +303,10 @@ async fn a_source_that_this_process_could_not_delete_ends_the_sweep() {
     world.upload("in/b", "2");
     left(&world, "in/b", 25);
     world.upload("in/b", "3");
-    let age = std::time::Duration::from_secs(25 * crate::sweep::HOUR);
+    let age = Duration::from_secs(25 * crate::sweep::HOUR);
     world
         .s3
-        .set_last_modified(BUCKET, "in/b", std::time::SystemTime::now() - age);
+        .set_last_modified(BUCKET, "in/b", SystemTime::now() - age);
     let outcome = world.api.invoke(event).await;
     assert_eq!(outcome.response()["sent"], 3);
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::event::batch_operations::Task;
 
 #[test]
 fn every_fixture_is_read_as_expected() {
@@ -41,6 +42,11 @@ fn event(bytes: &[u8]) -> String {
         Ok(Event::Test) => "acknowledged".to_owned(),
         Ok(Event::Notification(items)) => lines(items.iter().map(item)),
         Ok(Event::Queue(messages)) => lines(messages.iter().map(message)),
+        Ok(Event::BatchOperations(batch)) => lines(batch.tasks.iter().map(task)),
+        Ok(Event::Sweep(Ok(sweep))) => {
+            format!("sweep {sweep} of what is older than {:?}", sweep.older_than)
+        }
+        Ok(Event::Sweep(Err(refused))) => format!("refused: {refused}"),
         Err(error) => format!("refused: {error}"),
     }
 }
@@ -56,6 +62,21 @@ fn message(message: &Message) -> String {
         Err(error) => format!("refused: {error}"),
     };
     format!("message {id}{group}\n{}", indented(&content))
+}
+
+fn task(task: &Task) -> String {
+    let id = task.id.as_deref().unwrap_or("(nameless)");
+    let target = match &task.target {
+        Ok(target) => {
+            let version = target.version_id.as_ref();
+            let version = version.map_or_else(String::new, |it| format!(", if it is version {it}"));
+            let plus = target.with_plus.as_ref();
+            let plus = plus.map_or_else(String::new, |it| format!(", unless {it} is meant"));
+            format!("deliver {}{version}{plus}", target.name)
+        }
+        Err(error) => format!("refused: {error}"),
+    };
+    format!("task {id}\n{}", indented(&target))
 }
 
 fn item(item: &Item) -> String {
