@@ -13,6 +13,7 @@ use crate::world::{BUCKET, World};
 /// Whatever is wrong with it, a refusal is an error, for nobody reads a schedule's answer; it is no dead letter, which
 /// somebody would send again.
 async fn is_refused(world: &World, event: Value, error: &str, texts: &[&str]) {
+    let connections = world.sftp.connections();
     let outcome = world.api.invoke(event.clone()).await;
     let (error_type, message) = outcome.error();
     assert_eq!(error_type, error, "{event}: {message}");
@@ -20,7 +21,11 @@ async fn is_refused(world: &World, event: Value, error: &str, texts: &[&str]) {
         assert!(message.contains(text), "{event}: {message}");
     }
     assert_eq!(world.aws.actions(), [""; 0], "{event}");
-    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(
+        world.sftp.connections(),
+        connections,
+        "the partner is not bothered"
+    );
 }
 
 #[tokio::test]
