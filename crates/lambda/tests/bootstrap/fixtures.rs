@@ -15,9 +15,13 @@ const OF_FIXTURES: &str = "acme-inbox";
 #[derive(Debug, Default)]
 struct Expected {
     keys: Vec<String>,
+    /// There, and not to be delivered.
+    kept: Vec<String>,
     fails: bool,
     /// Of each message by its id, in order. A nameless one has none.
     messages: Vec<(String, bool)>,
+    /// Of each task likewise.
+    tasks: Vec<(String, bool)>,
 }
 
 #[tokio::test]
@@ -29,16 +33,18 @@ async fn every_fixture_is_answered_as_expected() {
 
     let world = World::new().await;
     world.s3.create_bucket(OF_FIXTURES);
-    let _bootstrap = world.start(&[]);
+    let _bootstrap = world.start(&[crate::sweep::SENDS]);
     for (name, expected) in &expected {
-        for key in &expected.keys {
+        for key in expected.keys.iter().chain(&expected.kept) {
             world.s3.put(OF_FIXTURES, key, name.clone());
         }
         let path = directory.join(format!("{name}.json"));
         let event: Value =
             serde_json::from_slice(&fs::read(path).expect("it is there")).expect("JSON");
         let outcome = world.api.invoke(event).await;
-        if expected.messages.is_empty() {
+        if !expected.tasks.is_empty() {
+            assert_tasks(name, &expected.tasks, outcome.response());
+        } else if expected.messages.is_empty() {
             let is_error = matches!(outcome, testkit::runtime_api::Outcome::Error { .. });
             assert_eq!(is_error, expected.fails, "{name}: {outcome:?}");
         } else if expected
@@ -52,6 +58,10 @@ async fn every_fixture_is_answered_as_expected() {
             let failed: Vec<&str> = failed.map(|(id, _)| id.as_str()).collect();
             assert_eq!(outcome.response(), &failures(&failed), "{name}");
         }
+        for key in &expected.kept {
+            assert!(world.s3.exists(OF_FIXTURES, key), "{name}: {key}");
+            world.s3.delete(OF_FIXTURES, key);
+        }
         for key in &expected.keys {
             let is_delivered = !world.s3.exists(OF_FIXTURES, key);
             assert_eq!(is_delivered, is_path(key), "{name}: {key}");
@@ -60,6 +70,22 @@ async fn every_fixture_is_answered_as_expected() {
             }
             world.s3.delete(OF_FIXTURES, key);
         }
+    }
+}
+
+#[track_caller]
+fn assert_tasks(name: &str, tasks: &[(String, bool)], answer: &Value) {
+    let results = answer["results"].as_array().expect("results");
+    let tasks: Vec<_> = tasks.iter().filter(|(id, _)| id != "(nameless)").collect();
+    assert_eq!(results.len(), tasks.len(), "{name}: {answer}");
+    for (result, (id, fails)) in results.iter().zip(tasks) {
+        let code = if *fails {
+            "PermanentFailure"
+        } else {
+            "Succeeded"
+        };
+        assert_eq!(result["taskId"], id.as_str(), "{name}: {answer}");
+        assert_eq!(result["resultCode"], code, "{name}: {answer}");
     }
 }
 
@@ -76,6 +102,17 @@ fn read(text: &str) -> BTreeMap<String, Expected> {
                 let id = message.split(" of group ").next().unwrap_or_default();
                 expected.messages.push((id.to_owned(), false));
             }
+            if let Some(id) = line.strip_prefix("task ") {
+                expected.tasks.push((id.to_owned(), false));
+            }
+            // The bucket keeps none.
+            if line.starts_with("only version ") {
+                expected.kept.extend(expected.keys.pop());
+                expected.fails = true;
+                if let Some((_, fails)) = expected.tasks.last_mut() {
+                    *fails = true;
+                }
+            }
             let named = ["deliver ", "go on with "]
                 .iter()
                 .find_map(|verb| line.strip_prefix(verb));
@@ -85,6 +122,9 @@ fn read(text: &str) -> BTreeMap<String, Expected> {
             }
             if line.starts_with("refused: ") || key.is_some_and(|key| !is_path(key)) {
                 expected.fails = true;
+                if let Some((_, fails)) = expected.tasks.last_mut() {
+                    *fails = true;
+                }
                 if let Some((_, fails)) = expected.messages.last_mut() {
                     *fails = true;
                 }

@@ -68,11 +68,12 @@ fn task(task: &Task) -> String {
     let id = task.id.as_deref().unwrap_or("(nameless)");
     let target = match &task.target {
         Ok(target) => {
-            let version = target.version_id.as_ref();
-            let version = version.map_or_else(String::new, |it| format!(", if it is version {it}"));
-            let plus = target.with_plus.as_ref();
-            let plus = plus.map_or_else(String::new, |it| format!(", unless {it} is meant"));
-            format!("deliver {}{version}{plus}", target.name)
+            let version = target.version_id.iter();
+            let version = version.map(|it| format!("only version {it}"));
+            let plus = target.with_plus.iter();
+            let plus = plus.map(|it| format!("or is it {}", it.key));
+            let delivery = format!("deliver {}", target.name);
+            lines(std::iter::once(delivery).chain(version).chain(plus))
         }
         Err(error) => format!("refused: {error}"),
     };
