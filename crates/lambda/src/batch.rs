@@ -1,20 +1,23 @@
 //! A batch from a queue: which messages are done, which come again and when, and which never.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use s3_to_sftp::error::Error;
 use s3_to_sftp::event::{Item, Message};
 use s3_to_sftp::hand_over::RelayError;
 use s3_to_sftp::invocation::Invocation;
 use s3_to_sftp::owner::Owner;
-use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::side_by_side::side_by_side;
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Function;
 use crate::backoff;
 use crate::dead_letter::{DeadLetter, chain};
 use crate::failure::{Failure, is_hopeless, is_worth_waiting};
+use crate::once::Once;
 use crate::queue_arn::QueueArn;
 use crate::queues::Hidden;
 use crate::relay::{Next, queue_of};
@@ -26,8 +29,26 @@ pub(crate) struct Batch {
     /// Names of the messages that failed, as the answer has them.
     failed: Vec<Value>,
     /// What failed and has no name: it fails the batch.
-    nameless: Vec<Error>,
+    nameless: Vec<Arc<Error>>,
     hidden: Vec<Hidden>,
+}
+
+/// A group of a FIFO queue that waits for its first failed message.
+#[derive(Debug)]
+struct Held {
+    because: Vec<Arc<Error>>,
+    /// Until that message is shown again.
+    seconds: Option<i32>,
+}
+
+/// How messages are delivered.
+struct Delivery<'a> {
+    function: &'a Function,
+    invocation: &'a Invocation<'a, Next<'a>>,
+    once: Once,
+    request_id: &'a str,
+    width: usize,
+    end: Instant,
 }
 
 impl Batch {
@@ -46,32 +67,75 @@ impl Batch {
             hidden: Vec::new(),
         };
         let is_fifo = messages.iter().any(is_of_fifo);
-        let width = if is_fifo {
-            1
-        } else {
-            function.deliverer.width()
+        let delivery = Delivery {
+            function,
+            invocation,
+            once: Once::among(messages.iter().flat_map(|it| it.content.iter().flatten())),
+            request_id,
+            width: if is_fifo {
+                1
+            } else {
+                function.deliverer.width()
+            },
+            end,
         };
-        let deliveries = messages.into_iter().map(|message| async move {
-            let errors = deliver_message(invocation, &message, request_id, width).await;
-            let is_done = errors.is_empty()
-                || is_hopeless(&errors) && give_up(function, &message, &errors, end).await;
-            (!is_done).then_some((message, errors))
-        });
-        side_by_side(width, deliveries, |failed| {
-            if let Some((message, errors)) = failed {
-                batch.fail(message, errors);
-            }
-        })
-        .await;
+        if is_fifo {
+            batch.deliver_in_order(&delivery, messages).await;
+        } else {
+            let deliveries = messages.into_iter().map(|message| async {
+                let errors = delivery.of(&message).await;
+                (message, errors)
+            });
+            side_by_side(delivery.width, deliveries, |(message, errors)| {
+                if !errors.is_empty() {
+                    batch.fail(message, errors);
+                }
+            })
+            .await;
+        }
         batch
     }
 
-    fn fail(&mut self, message: Message, errors: Vec<Error>) {
-        if let Some(receipt_handle) = message.receipt_handle
-            && is_worth_waiting(&errors)
-        {
-            let receives = message.receive_count.unwrap_or(1);
-            let seconds = backoff::seconds(receives, rand::random_range);
+    /// What a FIFO queue holds is to arrive in the order of its group. So the rest of a group goes back behind the first
+    /// message of it that has failed; the other groups go on.
+    async fn deliver_in_order(&mut self, delivery: &Delivery<'_>, messages: Vec<Message>) {
+        let mut held: HashMap<Option<String>, Held> = HashMap::new();
+        for message in messages {
+            if let Some(held) = held.get(&message.group) {
+                self.hand_back(message, held);
+                continue;
+            }
+            let errors = delivery.of(&message).await;
+            if !errors.is_empty() {
+                let group = message.group.clone();
+                let because = errors.clone();
+                let seconds = self.fail(message, errors);
+                held.insert(group, Held { because, seconds });
+            }
+        }
+    }
+
+    /// When the message is to be shown again, where that is said at all.
+    fn fail(&mut self, message: Message, errors: Vec<Arc<Error>>) -> Option<i32> {
+        let receives = message.receive_count.unwrap_or(1);
+        let seconds =
+            is_worth_waiting(&errors).then(|| backoff::seconds(receives, rand::random_range));
+        self.name(message, seconds, errors);
+        seconds
+    }
+
+    fn hand_back(&mut self, message: Message, held: &Held) {
+        tracing::warn!(
+            id = message.id,
+            group = message.group,
+            "handed back unbegun: an earlier message of its group has failed"
+        );
+        // A message that is hidden for longer than the one before it would hold up the whole group.
+        self.name(message, held.seconds, held.because.clone());
+    }
+
+    fn name(&mut self, message: Message, seconds: Option<i32>, errors: Vec<Arc<Error>>) {
+        if let (Some(receipt_handle), Some(seconds)) = (message.receipt_handle, seconds) {
             self.hidden.push(Hidden {
                 receipt_handle,
                 seconds,
@@ -137,32 +201,34 @@ fn is_of_fifo(message: &Message) -> bool {
     queue.is_some_and(|queue| queue.ends_with(".fifo"))
 }
 
-async fn deliver_message(
-    invocation: &Invocation<'_, Next<'_>>,
-    message: &Message,
-    request_id: &str,
-    width: usize,
-) -> Vec<Error> {
-    let owner = owner(message, request_id);
-    let items = match &message.content {
-        Ok(items) => items.clone(),
-        Err(error) => vec![Item::Refused(error.clone())],
-    };
-    let mut errors = Vec::new();
-    let deliveries = items
-        .into_iter()
-        .map(|item| invocation.deliver(item, owner.clone()));
-    side_by_side(width, deliveries, |outcome| {
-        if let Outcome::Failed(error) = outcome {
-            errors.push(error);
+impl Delivery<'_> {
+    /// Why a message has to come again; nothing where it is done, or has been taken away for good.
+    async fn of(&self, message: &Message) -> Vec<Arc<Error>> {
+        let owner = owner(message, self.request_id);
+        let items = match &message.content {
+            Ok(items) => items.clone(),
+            Err(error) => vec![Item::Refused(error.clone())],
+        };
+        let deliver = |item| self.invocation.deliver(item, owner.clone());
+        let deliveries = items
+            .into_iter()
+            .map(|item| self.once.deliver(item, deliver));
+        let mut errors = Vec::new();
+        side_by_side(self.width, deliveries, |failed| errors.extend(failed)).await;
+        if is_hopeless(&errors) && give_up(self.function, message, &errors, self.end).await {
+            return Vec::new();
         }
-    })
-    .await;
-    errors
+        errors
+    }
 }
 
 /// Whether a message that can never be delivered has been taken away to the dead-letter queue.
-async fn give_up(function: &Function, message: &Message, errors: &[Error], by: Instant) -> bool {
+async fn give_up(
+    function: &Function,
+    message: &Message,
+    errors: &[Arc<Error>],
+    by: Instant,
+) -> bool {
     let Some(body) = &message.body else {
         return false;
     };
@@ -189,6 +255,7 @@ mod tests {
             receive_count,
             receipt_handle: None,
             queue: None,
+            group: None,
             body: None,
             content: Ok(Vec::new()),
         }

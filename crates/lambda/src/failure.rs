@@ -1,5 +1,7 @@
 //! Why an invocation, a batch or a message has failed, as one name and one text.
 
+use std::borrow::Borrow;
+
 use lambda_runtime::Diagnostic;
 use s3_to_sftp::error::{Error, Scope, Verdict, VerdictKind};
 
@@ -24,17 +26,18 @@ impl From<Failure> for Diagnostic {
 
 impl Failure {
     /// One failure for all that failed: their own name where they share it.
-    pub(crate) fn of(errors: &[Error]) -> Self {
+    pub(crate) fn of(errors: &[impl Borrow<Error>]) -> Self {
+        let name_of = |error: &_| Borrow::<Error>::borrow(error).name();
         let name = match errors {
-            [first, rest @ ..] if rest.iter().all(|error| error.name() == first.name()) => {
-                first.name()
+            [first, rest @ ..] if rest.iter().all(|error| name_of(error) == name_of(first)) => {
+                name_of(first)
             }
             _ => "DeliveriesFailed",
         };
         let mut message = errors
             .iter()
             .take(REPORTED)
-            .map(Error::report)
+            .map(|error| error.borrow().report())
             .collect::<Vec<_>>()
             .join("\n");
         if errors.len() > REPORTED {
@@ -46,18 +49,19 @@ impl Failure {
 
 /// Whether these objects can never be delivered as they are: there is something, and nothing in it that another
 /// attempt, or another day of the server, could change.
-pub(crate) fn is_hopeless(errors: &[Error]) -> bool {
+pub(crate) fn is_hopeless(errors: &[impl Borrow<Error>]) -> bool {
     let hopeless = Verdict {
         kind: VerdictKind::Reject,
         scope: Scope::Object,
     };
-    !errors.is_empty() && errors.iter().all(|error| error.verdict() == hopeless)
+    let is_hopeless = |error: &_| Borrow::<Error>::borrow(error).verdict() == hopeless;
+    !errors.is_empty() && errors.iter().all(is_hopeless)
 }
 
 /// Whether a later attempt may go well: then it is worth its own time.
-pub(crate) fn is_worth_waiting(errors: &[Error]) -> bool {
+pub(crate) fn is_worth_waiting(errors: &[impl Borrow<Error>]) -> bool {
     errors.iter().any(|error| {
-        let verdict = error.verdict();
+        let verdict = error.borrow().verdict();
         verdict.kind == VerdictKind::Retry || verdict.scope == Scope::Destination
     })
 }

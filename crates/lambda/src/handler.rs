@@ -14,9 +14,12 @@ use tokio::time::Instant;
 
 use crate::Function;
 use crate::batch::Batch;
+use crate::batch_operations;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Failure, is_hopeless};
+use crate::once::without_repeated;
 use crate::relay::Next;
+use crate::sweep;
 
 /// The event as it came: what it is, the library finds out.
 pub(crate) type Payload = Box<RawValue>;
@@ -56,6 +59,16 @@ pub(crate) async fn handle(
             batch.hide(function, times.answer_by).await;
             batch.answer()
         }
+        Ok(Event::BatchOperations(batch)) => {
+            let request_id = &context.request_id;
+            let answer = batch_operations::deliver(function, &invocation, batch, request_id).await;
+            invocation.finish().await;
+            Ok(answer)
+        }
+        Ok(Event::Sweep(request)) => {
+            invocation.finish().await;
+            sweep::run(function, request, &context.request_id, times.end).await
+        }
         Ok(Event::Notification(items)) => {
             let next = Next::after_direct(&function.aws, &context.invoked_function_arn);
             let invocation = invocation.handing_over_to(next);
@@ -91,7 +104,7 @@ impl Direct {
         request_id: &str,
     ) -> Self {
         let mut direct = Self::default();
-        let deliveries = items
+        let deliveries = without_repeated(items)
             .into_iter()
             .map(|item| invocation.deliver(item, request_id));
         let width = function.deliverer.width();

@@ -8,6 +8,10 @@
 //! | `handler` | an event in, an answer or an error out |
 //! | `at_once` | several invocations at once, on the one thread |
 //! | `batch` | a batch from a queue: which messages are done, which come again and when, and which never |
+//! | `once` | an object that several records name |
+//! | `batch_operations` | tasks of S3 Batch Operations, each with a result of its own |
+//! | `sweep` | what has lain in S3 for too long |
+//! | `metrics` | lines that CloudWatch makes metrics of |
 //! | `relay` | who goes on with what does not fit into this invocation |
 //! | `dead_letter` | what can never be delivered |
 //! | `failure` | errors as one name and one text; what can still be hoped for |
@@ -22,15 +26,19 @@ mod at_once;
 mod aws;
 mod backoff;
 mod batch;
+mod batch_operations;
 mod dead_letter;
 mod environment;
 mod failure;
 mod handler;
 mod init_error;
 mod logging;
+mod metrics;
+mod once;
 mod queue_arn;
 mod queues;
 mod relay;
+mod sweep;
 
 use std::env;
 use std::process::ExitCode;

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
+};
 use s3_to_sftp::hand_over::RelayError;
 
 use crate::aws::{Aws, relay_error};
@@ -149,6 +152,56 @@ pub(crate) async fn bury(
         .await
         .map(drop)
         .map_err(|error| relay_error(error, || needed("SendMessage", url)))
+}
+
+/// How often what SQS did not take is sent: its own refusals pass, such as one for too many requests.
+const SEND_TRIES: usize = 3;
+
+/// Puts some messages, at most ten, into a queue. Gives how many of them were not taken.
+pub(crate) async fn send_batch(
+    aws: &Aws,
+    url: &str,
+    messages: &[String],
+) -> Result<usize, RelayError> {
+    let entry = |(number, body): (usize, &String)| {
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(number.to_string())
+            .message_body(transportable(body));
+        let is_fifo = url.ends_with(".fifo");
+        // A group for each message: none of them waits for another one.
+        let group = is_fifo.then(|| digest(body));
+        entry
+            .set_message_group_id(group.clone())
+            .set_message_deduplication_id(group)
+            .build()
+    };
+    let entries: Result<Vec<_>, _> = messages.iter().enumerate().map(entry).collect();
+    let mut entries = entries.map_err(|error| RelayError::Failed(error.into()))?;
+    for _ in 0..SEND_TRIES {
+        let request = aws.sqs().send_message_batch().queue_url(url);
+        let answer = request
+            .set_entries(Some(entries.clone()))
+            .send()
+            .await
+            .map_err(|error| relay_error(error, || needed("SendMessage", url)))?;
+        for failed in answer.failed() {
+            let (code, message) = (failed.code(), failed.message());
+            tracing::warn!(code, message, "the queue did not take a message");
+        }
+        let is_failed = |id: &str| answer.failed().iter().any(|failed| failed.id() == id);
+        entries.retain(|entry| is_failed(entry.id()));
+        if entries.is_empty() {
+            break;
+        }
+    }
+    Ok(entries.len())
+}
+
+/// A name for a text, of characters that SQS takes.
+fn digest(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// The permission as a policy would grant it.

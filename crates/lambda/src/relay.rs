@@ -85,6 +85,7 @@ mod tests {
             receive_count: None,
             receipt_handle: None,
             queue: queue.map(str::to_owned),
+            group: None,
             body: None,
             content: Ok(Vec::new()),
         }

@@ -78,6 +78,33 @@ pub(crate) struct Work {
     /// How many invocations have worked at it.
     pub(crate) hop: u32,
     pub(crate) begun: Option<Begun>,
+    /// The only version that is delivered; none for whatever is there.
+    pub(crate) only: Option<String>,
+}
+
+impl Work {
+    /// Whatever is under a name.
+    pub(crate) fn new(name: ObjectName) -> Self {
+        Self {
+            name,
+            hop: 0,
+            begun: None,
+            only: None,
+        }
+    }
+
+    /// Refuses a version that is not asked for.
+    fn must_be(&self, version: &ObjectVersion) -> Result<(), Cause> {
+        // What was put before a bucket kept versions: S3 names it so, or not at all.
+        let found = version.version_id.as_deref().unwrap_or("null");
+        match &self.only {
+            Some(asked) if asked != found => Err(Cause::OtherVersion {
+                asked: asked.clone(),
+                found: found.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why an attempt ended without a published file.
@@ -154,7 +181,9 @@ impl<R: Relay> Delivery<'_, R> {
 
     /// Leaves an object to the next invocation as it came: its turn did not come in this one.
     pub(crate) async fn hand_back(&self, work: Work) -> Outcome {
-        let Work { name, hop, begun } = work;
+        let Work {
+            name, hop, begun, ..
+        } = work;
         let offset = begun.as_ref().map(|begun| begun.from.offset());
         match self.send(&HandOver::unchanged(&name, hop, begun)).await {
             Ok(()) => Outcome::Continued(name, offset),
@@ -198,6 +227,11 @@ impl<R: Relay> Delivery<'_, R> {
                     return Ok(Outcome::Gone(name));
                 }
             };
+            work.must_be(&version)?;
+            // Not every event tells the size.
+            if name.key.ends_with('/') && version.size == 0 {
+                return Ok(Outcome::Skipped(Some(name), Skip::FolderMarker));
+            }
             let connection = connected.map_err(|(at, cause)| {
                 *stage = at;
                 cause

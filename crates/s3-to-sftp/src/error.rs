@@ -59,6 +59,8 @@ pub enum Stage {
     Dispose,
     /// Looking for temporaries that were left.
     Clean,
+    /// Looking for objects that were left.
+    Sweep,
 }
 
 /// Whether trying again can help, and what it is that failed.
@@ -154,6 +156,7 @@ impl fmt::Display for Stage {
             Self::Publish => "publishing under the final name",
             Self::Dispose => "deleting the source",
             Self::Clean => "looking for temporaries",
+            Self::Sweep => "the sweep",
         })
     }
 }

@@ -1,8 +1,30 @@
-//! JSON → jobs: every shape in which S3 tells that a key changed.
+//! JSON → jobs: every shape in which S3 tells that a key changed, in whatever it is wrapped.
 //!
 //! Each record is judged for itself: one that cannot be read must not take the others along.
+//!
+//! # Layout
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `wire` | the outermost fields of every shape, read in one pass and without taking offence |
+//! | `notification` | `Records[].s3`; `key`: how its keys are encoded |
+//! | `eventbridge` | `Object Created`, whose keys are not encoded |
+//! | `sns` | `Records[].Sns`, and a topic's message in a queue |
+//! | `queue` | `Records[].body` |
+//! | `redrive` | what people write by hand |
+//! | `batch_operations` | `tasks[]` of S3 Batch Operations, which wants an answer for each |
+//! | `sweep` | what a schedule asks for |
+//! | `error` | why an event cannot be read |
 
+pub mod batch_operations;
+mod error;
+mod eventbridge;
 mod key;
+mod notification;
+mod queue;
+mod redrive;
+mod sns;
+pub mod sweep;
 mod wire;
 
 #[cfg(test)]
@@ -10,17 +32,26 @@ mod tests;
 
 use std::fmt;
 
+pub use error::EventError;
+
 use crate::hand_over::{HandOver, HandOverRefused};
 use crate::object::ObjectName;
-use wire::{Any, Envelope, Record};
+use batch_operations::BatchOperations;
+use error::{WRAPPERS, excerpt};
+use sweep::{SweepRefused, SweepRequest};
+use wire::{Any, Envelope, Shape, read};
 
 /// What an invocation was started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A notification from S3 itself, its records in order.
+    /// Records that nobody but the invoker waits for, in order: of S3, SNS or EventBridge, or written by hand.
     Notification(Vec<Item>),
     /// A batch from a queue, its messages in order.
     Queue(Vec<Message>),
+    /// Tasks of S3 Batch Operations.
+    BatchOperations(BatchOperations),
+    /// A schedule asks for what was left behind.
+    Sweep(Result<SweepRequest, SweepRefused>),
     /// `s3:TestEvent`, which S3 sends when a notification is set up. To be acknowledged.
     Test,
 }
@@ -36,6 +67,8 @@ pub struct Message {
     pub receipt_handle: Option<String>,
     /// Its queue's ARN.
     pub queue: Option<String>,
+    /// In a FIFO queue, the group in which it has its place.
+    pub group: Option<String>,
     /// Its body as it came.
     pub body: Option<String>,
     /// The records of its body.
@@ -95,7 +128,7 @@ impl fmt::Display for Skip {
             Self::NotACreation(name) => {
                 write!(
                     f,
-                    "skipped: the event is {name:?}, and only ObjectCreated:* is delivered"
+                    "skipped: the event is {name:?}, and only creations are delivered (ObjectCreated:*; Object Created)"
                 )
             }
             Self::FolderMarker => {
@@ -110,229 +143,108 @@ impl fmt::Display for Skip {
     }
 }
 
-/// Why an event, a message or a record cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EventError {
-    /// Not JSON.
-    #[error("expected {EXPECTED}, but this is no JSON ({reason}); found: {found}")]
-    NotJson {
-        /// What the parser says.
-        reason: String,
-        /// Its beginning.
-        found: String,
-    },
-    /// JSON of another kind.
-    #[error("expected {EXPECTED}; found: {found}")]
-    NotAnEvent {
-        /// Its beginning.
-        found: String,
-    },
-    /// A message without a body.
-    #[error("the queue's message has no body; expected {EXPECTED} in it")]
-    NoBody,
-    /// A message of this program to itself that it does not understand.
-    #[error(
-        "the continuation of an earlier invocation is refused: {0}; next: send the object's event again"
-    )]
-    HandOver(#[from] HandOverRefused),
-    /// A record without what a delivery needs.
-    #[error("record {record} has no `{field}`; expected it, as in every S3 event notification")]
-    Missing {
-        /// Counted from 1.
-        record: usize,
-        /// The path of what is not there.
-        field: &'static str,
-    },
-    /// A major version that may mean something else.
-    #[error(
-        "record {record} is of eventVersion {version:?}; this program reads 2.x. Look for a newer release of it"
-    )]
-    Version {
-        /// Counted from 1.
-        record: usize,
-        /// What it says.
-        version: String,
-    },
-    /// A key that is not UTF-8, which no S3 key can be.
-    #[error("the key of record {record} is not UTF-8 when decoded: {key}; in bucket {bucket:?}")]
-    Key {
-        /// Counted from 1.
-        record: usize,
-        /// The bucket.
-        bucket: String,
-        /// The key as it stands in the event.
-        key: String,
-    },
-}
-
-const EXPECTED: &str = "an S3 event notification (Records[].s3.bucket.name and .s3.object.key), an s3:TestEvent, \
-                        or SQS messages that hold such (Records[].eventSource \"aws:sqs\" and .body)";
-
 /// Reads what an invocation was started with.
 ///
 /// # Errors
 ///
 /// Nothing in it could be read. What can go wrong with one record or one message stands in its place.
 pub fn parse(bytes: &[u8]) -> Result<Event, EventError> {
-    let envelope = read(bytes)?;
-    if envelope.is_test() {
-        return Ok(Event::Test);
+    match shape(read(bytes)?) {
+        Shape::Test => Ok(Event::Test),
+        Shape::Records(records) if records.iter().any(wire::is_from_queue) => {
+            let messages = records.into_iter().map(queue::message);
+            Ok(Event::Queue(messages.collect()))
+        }
+        Shape::BatchOperations => batch_operations::read(bytes).map(Event::BatchOperations),
+        Shape::Sweep => Ok(Event::Sweep(sweep::read(bytes))),
+        shape => items(shape, bytes, Way::START).map(Event::Notification),
     }
-    if let Some(hand_over) = envelope.hand_over {
-        return Ok(Event::Notification(vec![continued(hand_over)]));
-    }
-    let Any::Array(records) = envelope.records else {
-        return Err(not_an_event(bytes));
-    };
-    if records.iter().any(is_from_queue) {
-        return Ok(Event::Queue(records.into_iter().map(message).collect()));
-    }
-    notification(records, bytes).map(Event::Notification)
 }
 
-/// Reads the body of one message: any shape but that of a queue.
-fn parse_body(body: &str) -> Result<Vec<Item>, EventError> {
-    let envelope = read(body.as_bytes())?;
-    if envelope.is_test() {
-        return Ok(vec![Item::Skipped {
+/// How a value came here.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// How many wrappers it may still be in.
+    wrappers: u8,
+    /// Whether it came by a topic or a bus, to which others may write than those who may invoke the function or write to
+    /// its queue.
+    is_open: bool,
+}
+
+impl Way {
+    const START: Self = Self {
+        wrappers: WRAPPERS,
+        is_open: false,
+    };
+
+    fn open_to_others(self) -> Self {
+        Self {
+            is_open: true,
+            ..self
+        }
+    }
+}
+
+/// What a wrapper holds that came by `way`.
+fn unwrapped(content: &str, way: Way) -> Result<Vec<Item>, EventError> {
+    let bytes = content.as_bytes();
+    let Some(wrappers) = way.wrappers.checked_sub(1) else {
+        return Err(EventError::TooDeep {
+            found: excerpt(bytes),
+        });
+    };
+    items(shape(read(bytes)?), bytes, Way { wrappers, ..way })
+}
+
+fn shape(value: Any<Envelope>) -> Shape {
+    match value {
+        Any::Object(envelope) => envelope.shape(),
+        Any::Array(entries) => Shape::List(entries),
+        _ => Shape::Unknown,
+    }
+}
+
+/// The records of a value. `bytes` is what it was read from, for the error.
+fn items(shape: Shape, bytes: &[u8], way: Way) -> Result<Vec<Item>, EventError> {
+    match shape {
+        Shape::HandOver(hand_over) => Ok(vec![continued(hand_over, way)]),
+        Shape::Records(records) => notification::items(records, bytes, way),
+        Shape::EventBridge(event) => eventbridge::items(event, way),
+        Shape::Topic(message) => unwrapped(&message, way.open_to_others()),
+        // Whoever has written the record has written what is in it.
+        Shape::Invocation(payload) => unwrapped(payload.get(), way),
+        Shape::Test => Ok(vec![Item::Skipped {
             name: None,
             why: Skip::TestEvent,
-        }]);
-    }
-    if let Some(hand_over) = envelope.hand_over {
-        return Ok(vec![continued(hand_over)]);
-    }
-    match envelope.records {
-        Any::Array(records) => notification(records, body.as_bytes()),
-        _ => Err(not_an_event(body.as_bytes())),
-    }
-}
-
-fn read(bytes: &[u8]) -> Result<Envelope, EventError> {
-    match serde_json::from_slice(bytes) {
-        Ok(Any::Object(envelope)) => Ok(envelope),
-        Ok(_) => Err(not_an_event(bytes)),
-        Err(error) => Err(EventError::NotJson {
-            reason: error.to_string(),
-            found: excerpt(bytes),
-        }),
+        }]),
+        Shape::Written(written) => redrive::item(1, written).map(|item| vec![item]),
+        Shape::List(entries) => redrive::list(entries, bytes),
+        // Whoever waits for the answer to these does not wait behind a wrapper.
+        Shape::BatchOperations | Shape::Sweep | Shape::Unknown => {
+            Err(EventError::not_an_event(bytes))
+        }
     }
 }
 
-fn continued(value: serde_json::Value) -> Item {
+fn continued(value: serde_json::Value, way: Way) -> Item {
+    if way.is_open {
+        return Item::Refused(HandOverRefused::Place.into());
+    }
     match HandOver::read(value) {
         Ok(hand_over) => Item::Continued(Box::new(hand_over)),
         Err(refused) => Item::Refused(refused.into()),
     }
 }
 
-fn message(record: Any<Record>) -> Message {
-    let record = record.object().unwrap_or_default();
-    let attributes = record.attributes.object().unwrap_or_default();
-    let body = record.body.text();
-    Message {
-        id: record.message_id.text(),
-        receipt_handle: record.receipt_handle.text(),
-        queue: record.queue.text(),
-        receive_count: attributes
-            .receive_count
-            .number()
-            .and_then(|count| count.try_into().ok()),
-        content: match &body {
-            Some(body) => parse_body(body),
-            None => Err(EventError::NoBody),
-        },
-        body,
-    }
-}
-
-/// The records of a notification. `bytes` is where they come from, for the error.
-fn notification(records: Vec<Any<Record>>, bytes: &[u8]) -> Result<Vec<Item>, EventError> {
-    let is_from_s3 = |record: &Any<Record>| {
-        matches!(
-            record,
-            Any::Object(Record {
-                s3: Any::Object(_),
-                ..
-            })
-        )
-    };
-    if !records.is_empty() && !records.iter().any(is_from_s3) {
-        return Err(not_an_event(bytes));
-    }
-    let numbered = (1..).zip(records);
-    Ok(numbered
-        .map(|(number, record)| item(number, record).unwrap_or_else(Item::Refused))
-        .collect())
-}
-
-fn item(number: usize, record: Any<Record>) -> Result<Item, EventError> {
-    let missing = |field| EventError::Missing {
-        record: number,
-        field,
-    };
-    let record = record.object().unwrap_or_default();
-
-    // AWS: the major version is to be compared for equality; 2.x only adds fields.
-    if let Some(version) = record.event_version.text()
-        && version.split('.').next() != Some("2")
-    {
-        return Err(EventError::Version {
-            record: number,
-            version,
-        });
-    }
-
-    let s3 = record.s3.object().unwrap_or_default();
-    let object = s3.object.object().unwrap_or_default();
-    let bucket = s3.bucket.object().and_then(|bucket| bucket.name.text());
-    let name = match (non_empty(bucket), non_empty(object.key.text())) {
-        (Some(bucket), Some(encoded)) => match key::decode(&encoded) {
-            Some(key) => Ok(ObjectName { bucket, key }),
-            None => Err(EventError::Key {
-                record: number,
-                bucket,
-                key: excerpt(encoded.as_bytes()),
-            }),
-        },
-        (None, _) => Err(missing("s3.bucket.name")),
-        (_, None) => Err(missing("s3.object.key")),
-    };
-
-    if let Some(event) = record.event_name.text()
-        && !is_creation(&event)
-    {
-        return Ok(Item::Skipped {
-            name: name.ok(),
-            why: Skip::NotACreation(event),
-        });
-    }
-    let job = Job {
-        name: name?,
-        etag: object.etag.text().map(|etag| normalised(&etag)),
-        version_id: non_empty(object.version_id.text()),
-        size: object.size.number(),
-        sequencer: non_empty(object.sequencer.text()),
-    };
+/// An object that was created: a job, unless it only shows a folder.
+fn of_job(job: Job) -> Item {
     if job.name.key.ends_with('/') && job.size == Some(0) {
-        return Ok(Item::Skipped {
+        return Item::Skipped {
             name: Some(job.name),
             why: Skip::FolderMarker,
-        });
+        };
     }
-    Ok(Item::Job(job))
-}
-
-/// Without an `s3:` in notifications, with it in the configuration and from other vendors.
-fn is_creation(event: &str) -> bool {
-    event
-        .strip_prefix("s3:")
-        .unwrap_or(event)
-        .starts_with("ObjectCreated:")
-}
-
-fn is_from_queue(record: &Any<Record>) -> bool {
-    matches!(record, Any::Object(Record { event_source: Any::Text(source), .. }) if source == "aws:sqs")
+    Item::Job(job)
 }
 
 fn normalised(etag: &str) -> String {
@@ -344,31 +256,4 @@ fn normalised(etag: &str) -> String {
 
 fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
-}
-
-fn not_an_event(bytes: &[u8]) -> EventError {
-    EventError::NotAnEvent {
-        found: excerpt(bytes),
-    }
-}
-
-/// The first 200 bytes, cut between characters; control characters are escaped, for a log must stay one line
-/// and a terminal must not obey.
-fn excerpt(bytes: &[u8]) -> String {
-    const LENGTH: usize = 200;
-    // Three more, so that a character that begins inside is seen whole before it is cut off.
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LENGTH + 3)]);
-    let cut = text.floor_char_boundary(LENGTH);
-    let mut excerpt = String::with_capacity(LENGTH);
-    for c in text[..cut].chars() {
-        if c.is_control() {
-            excerpt.extend(c.escape_default());
-        } else {
-            excerpt.push(c);
-        }
-    }
-    if bytes.len() > LENGTH {
-        excerpt.push('…');
-    }
-    excerpt
 }

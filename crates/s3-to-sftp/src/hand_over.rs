@@ -78,6 +78,11 @@ pub enum HandOverRefused {
     /// No chain is that long.
     #[error("it says {0} invocations have worked at it, and {MAX_HOPS} are the most")]
     Hops(u32),
+    /// Others may write to a topic or a bus than to the function's queue.
+    #[error(
+        "it came by a topic or by EventBridge, and is taken from a queue or an invocation only"
+    )]
+    Place,
 }
 
 impl HandOver {
@@ -90,6 +95,11 @@ impl HandOver {
             hop,
             begun,
         }
+    }
+
+    /// An object that nobody has begun: what its own event would say, with the key as it is.
+    pub fn unbegun(name: &ObjectName) -> Self {
+        Self::unchanged(name, 0, None)
     }
 
     /// A transfer that goes on in the next invocation.

@@ -24,6 +24,7 @@ use crate::secrets::Secrets;
 use crate::settings::{Settings, UploadMode};
 use crate::source::{ReadAhead, S3};
 use crate::turns::{Turn, Turns};
+use crate::undeleted::Undeleted;
 
 /// What lives as long as the process.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Deliverer {
     kept: Kept,
     /// Of all invocations that are under way: memory is the process's, and handles are the connection's.
     room: Room,
+    undeleted: Undeleted,
     rules: Rules,
 }
 
@@ -75,6 +77,7 @@ impl Deliverer {
             secrets,
             breaker: Breaker::default(),
             kept: Kept::default(),
+            undeleted: Undeleted::default(),
             rules: Rules::default(),
         }
     }
@@ -92,6 +95,15 @@ impl Deliverer {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// S3.
+    pub fn s3(&self) -> &S3 {
+        &self.s3
+    }
+
+    pub(crate) fn undeleted(&self) -> &Undeleted {
+        &self.undeleted
     }
 
     /// How many records are worth beginning at once: `SSH_MAX_FILES`. A direct upload that fails cuts the connection,
@@ -178,18 +190,12 @@ impl<'a, R: Relay> Invocation<'a, R> {
     ///
     /// Every end is in the log when this returns.
     pub fn deliver(&self, item: Item, owner: impl Into<Owner>) -> impl Future<Output = Outcome> {
-        let owner = owner.into();
-        // Now, and not when it is polled: this is what the order of the event is known by.
-        let begun = match item {
-            Item::Job(job) => Ok(Work {
-                name: job.name,
-                hop: 0,
-                begun: None,
-            }),
+        let work = match item {
+            Item::Job(job) => Ok(Work::new(job.name)),
             Item::Continued(hand_over) => Ok(Work {
-                name: hand_over.name(),
                 hop: hand_over.hop,
-                begun: hand_over.begun,
+                begun: hand_over.begun.clone(),
+                ..Work::new(hand_over.name())
             }),
             Item::Skipped { name, why } => Err(Outcome::Skipped(name, why)),
             Item::Refused(error) => Err(Outcome::Failed(Error {
@@ -197,14 +203,34 @@ impl<'a, R: Relay> Invocation<'a, R> {
                 object: None,
                 cause: Cause::Event(error),
             })),
-        }
-        .map(|work| (self.enter(&work.name), work));
+        };
+        self.begin(work, owner.into())
+    }
+
+    /// Deals with one object. `version_id` is the only version that is delivered; none for whatever is there.
+    pub fn deliver_version(
+        &self,
+        name: ObjectName,
+        version_id: Option<String>,
+        owner: impl Into<Owner>,
+    ) -> impl Future<Output = Outcome> {
+        let work = Work {
+            only: version_id,
+            ..Work::new(name)
+        };
+        self.begin(Ok(work), owner.into())
+    }
+
+    fn begin(&self, work: Result<Work, Outcome>, owner: Owner) -> impl Future<Output = Outcome> {
+        // Now, and not when it is polled: this is what the order of the event is known by.
+        let begun = work.map(|work| (self.enter(&work.name), work));
         async move {
             let outcome = match begun {
                 Ok((turn, work)) => self.work(turn, work, &owner).await,
                 Err(outcome) => outcome,
             };
             log(&outcome);
+            self.deliverer.undeleted.notice(&outcome);
             outcome
         }
     }

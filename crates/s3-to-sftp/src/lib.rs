@@ -22,6 +22,8 @@
 //! | [`side_by_side`] | futures a few at a time, their results in order |
 //! | `breaker` | how long a server that failed is left alone |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
+//! | [`sweep`] | what has lain in S3 for too long, sent to the queue |
+//! | `undeleted` | sources that were delivered and could not be deleted |
 //! | [`clean`] | the temporaries that dead deliveries left |
 //! | [`receipt`] | what became of a record |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
@@ -52,5 +54,7 @@ pub mod settings;
 pub mod side_by_side;
 pub mod source;
 pub mod ssh;
+pub mod sweep;
 pub mod transfer;
 mod turns;
+mod undeleted;

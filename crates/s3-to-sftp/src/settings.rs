@@ -85,6 +85,8 @@ pub struct Settings {
     pub stall_timeout: Duration,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: Option<String>,
+    /// `SWEEP_QUEUE_URL`.
+    pub sweep_queue_url: Option<String>,
     /// `LOGGING_LEVEL`.
     pub log_level: LogLevel,
     /// The memory that Lambda gives the function, in bytes: `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda
@@ -130,6 +132,7 @@ impl Settings {
         let connect_timeout = reader.value("SSH_CONNECT_TIMEOUT", value::duration);
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
         let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
+        let sweep_queue_url = reader.optional("SWEEP_QUEUE_URL", value::queue_url);
         let log_level = reader.value("LOGGING_LEVEL", value::log_level);
         let memory = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|it| value::memory(&it));
 
@@ -208,6 +211,7 @@ impl Settings {
                 connect_timeout: connect_timeout?,
                 stall_timeout: stall_timeout?,
                 dead_letter_queue_url: dead_letter_queue_url?,
+                sweep_queue_url: sweep_queue_url?,
                 log_level: log_level?,
                 memory,
             })

@@ -16,12 +16,16 @@
 //! | `digest` | [`Digest`]: S3's algorithms, with states that can be written down |
 //! | `checksum`, `parts` | what S3 tells of an object's checksum, and of those of its parts |
 //! | `archive` | the move after a delivery |
+//! | `listing` | what lies below a prefix |
+//! | `disposable` | whether sources could be deleted, or moved, asked beforehand |
 
 mod archive;
 mod body;
 mod checksum;
 mod digest;
+mod disposable;
 mod error;
+mod listing;
 mod parts;
 mod pinned;
 mod place;
@@ -46,7 +50,9 @@ use tokio::time::Instant;
 pub use body::Body;
 pub use checksum::ChecksumCheck;
 pub use digest::{Algorithm, Checksum, Digest};
+pub(crate) use disposable::directory;
 pub use error::SourceError;
+pub use listing::{Listed, Page};
 pub use place::Checkpoint;
 pub use ranges::ReadAhead;
 
@@ -266,6 +272,26 @@ impl S3 {
             }
             // An answer to HEAD has no body and so no code; the GET before has shown the bucket.
             Err(error) if status(&error) == Some(404) => Ok(Look::Gone),
+            Err(error) => Err(SourceError::from_sdk(error)),
+        }
+    }
+
+    /// Whether there is an object under this name.
+    ///
+    /// # Errors
+    ///
+    /// S3 refused or did not answer.
+    pub async fn is_there(&self, name: &ObjectName) -> Result<bool, SourceError> {
+        let answer = self
+            .client
+            .head_object()
+            .bucket(&name.bucket)
+            .key(&name.key)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
             Err(error) => Err(SourceError::from_sdk(error)),
         }
     }

@@ -28,13 +28,19 @@ const ACTIONS: [(&str, Need); 28] = [
         "s3:GetObjectVersion",
         Requests(&["get_object", "head_object"]),
     ),
-    ("s3:ListBucket", Requests(&["get_object"])),
+    (
+        "s3:ListBucket",
+        Requests(&["get_object", "list_objects_v2"]),
+    ),
     ("s3:DeleteObject", Requests(&["delete_object"])),
     ("s3:PutObject", Requests(&["copy_object"])),
     ("s3:GetObjectTagging", Requests(&["copy_object"])),
     ("s3:GetObjectVersionTagging", Requests(&["copy_object"])),
     ("s3:PutObjectTagging", Requests(&["copy_object"])),
-    ("sqs:SendMessage", Requests(&["send_message"])),
+    (
+        "sqs:SendMessage",
+        Requests(&["send_message", "send_message_batch"]),
+    ),
     (
         "sqs:ChangeMessageVisibility",
         Requests(&["change_message_visibility_batch"]),
@@ -207,7 +213,7 @@ fn requests() -> BTreeSet<String> {
             for (at, _) in code.match_indices(client) {
                 let name: String = code[at + client.len()..]
                     .chars()
-                    .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+                    .take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_')
                     .collect();
                 let behind = &code[at + client.len() + name.len()..];
                 if behind.starts_with("().") {

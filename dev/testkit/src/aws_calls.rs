@@ -154,6 +154,24 @@ impl State {
     }
 }
 
+/// What SQS answers to a request of several entries when it does not take those of these ids.
+pub fn all_but(call: &Call, refused: &[&str]) -> Value {
+    let entries = call.body["Entries"].as_array().cloned().unwrap_or_default();
+    let is_refused = |entry: &&Value| entry["Id"].as_str().is_some_and(|id| refused.contains(&id));
+    let (failed, done): (Vec<_>, Vec<_>) = entries.iter().partition(is_refused);
+    let done: Vec<Value> = done
+        .into_iter()
+        .map(|entry| json!({ "Id": entry["Id"], "MessageId": "sent", "MD5OfMessageBody": "" }))
+        .collect();
+    let failed: Vec<Value> = failed
+        .into_iter()
+        .map(|entry| {
+            json!({ "Id": entry["Id"], "Code": "InternalError", "Message": "as the test says", "SenderFault": false })
+        })
+        .collect();
+    json!({ "Successful": done, "Failed": failed })
+}
+
 fn refused(status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
     let body = json!({ "__type": format!("com.amazonaws.service#{code}"), "message": message });
     answer(status, Some(code), body)
@@ -162,14 +180,7 @@ fn refused(status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
 fn well(call: &Call) -> Response<Full<Bytes>> {
     let body = match call.action.as_str() {
         "SendMessage" => json!({ "MessageId": "sent", "MD5OfMessageBody": "" }),
-        "ChangeMessageVisibilityBatch" => {
-            let entries = call.body["Entries"].as_array().cloned().unwrap_or_default();
-            let done: Vec<Value> = entries
-                .iter()
-                .map(|entry| json!({ "Id": entry["Id"] }))
-                .collect();
-            json!({ "Successful": done, "Failed": [] })
-        }
+        "ChangeMessageVisibilityBatch" | "SendMessageBatch" => all_but(call, &[]),
         "GetQueueUrl" => json!({ "QueueUrl": "http://queues.test/looked-up" }),
         "Invoke" => return answer(202, None, Value::Null),
         _ => return answer(404, Some("UnknownOperationException"), Value::Null),

@@ -226,6 +226,93 @@ pub fn sqs_message(id: &str, body: &str, receive_count: u32) -> Value {
     })
 }
 
+/// One message of a FIFO queue's batch, in its place within `group`.
+#[must_use]
+pub fn fifo_message(id: &str, group: &str, body: &str, receive_count: u32) -> Value {
+    let mut message = sqs_message(id, body, receive_count);
+    message["eventSourceARN"] = json!(format!("{QUEUE_ARN}.fifo"));
+    let attributes = &mut message["attributes"];
+    attributes["MessageGroupId"] = json!(group);
+    attributes["MessageDeduplicationId"] = json!(id);
+    attributes["SequenceNumber"] = json!("18850069284600000256");
+    message
+}
+
+/// What an on-failure destination gets of an asynchronous invocation that was started with `payload` and failed three
+/// times.
+#[must_use]
+pub fn failed_invocation(payload: &Value) -> Value {
+    json!({
+        "version": "1.0",
+        "timestamp": instant(SystemTime::now()),
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-4880-9b0f-a18cdf61200e",
+            "functionArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:s3-to-sftp:$LATEST"),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3
+        },
+        "requestPayload": payload,
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled"
+        },
+        "responsePayload": {
+            "errorType": "ConnectFailed",
+            "errorMessage": "connecting to the server failed"
+        }
+    })
+}
+
+/// The same where EventBridge is the destination.
+#[must_use]
+pub fn failed_invocation_by_eventbridge(payload: &Value) -> Value {
+    json!({
+        "version": "0",
+        "id": "b5b0b6f0-0c5e-4d5c-8a0a-3b8f0f7d4a11",
+        "detail-type": "Lambda Function Invocation Result - Failure",
+        "source": "lambda",
+        "account": ACCOUNT,
+        "time": instant(SystemTime::now()),
+        "region": REGION,
+        "resources": [],
+        "detail": failed_invocation(payload)
+    })
+}
+
+/// What S3 Batch Operations invoke a function with, by schema 1.0 or 2.0: a task for each (id, key, version). Keys are
+/// encoded here.
+#[must_use]
+pub fn batch_operations(schema: &str, bucket: &str, tasks: &[(&str, &str, Option<&str>)]) -> Value {
+    let is_first = schema.starts_with("1.");
+    let tasks: Vec<Value> = tasks
+        .iter()
+        .map(|(id, key, version)| {
+            let mut task = json!({
+                "taskId": id,
+                "s3Key": form_encode(key),
+                "s3VersionId": version,
+            });
+            if is_first {
+                task["s3BucketArn"] = json!(bucket_arn(bucket));
+            } else {
+                task["s3Bucket"] = json!(bucket);
+            }
+            task
+        })
+        .collect();
+    let mut job = json!({ "id": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce" });
+    if !is_first {
+        job["userArguments"] = json!({ "MyDestinationBucket": "unused" });
+    }
+    json!({
+        "invocationSchemaVersion": schema,
+        "invocationId": "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo",
+        "job": job,
+        "tasks": tasks
+    })
+}
+
 /// What a topic hands to a function. The notification is a string in it.
 #[must_use]
 pub fn sns(message: &str) -> Value {

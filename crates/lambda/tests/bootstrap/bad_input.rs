@@ -8,7 +8,7 @@ use testkit::s3;
 use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, closed_port, every, silent, status};
 
-use crate::world::{BUCKET, World, notification};
+use crate::world::{BUCKET, World, failures, notification};
 
 /// Refused at start: exit status 1, and an init error with all problems in its message.
 async fn init_error(extra: &[(&str, &str)]) -> String {
@@ -346,4 +346,153 @@ async fn failures_that_differ_have_a_name_in_common() {
         lines[0].contains("s3://inbox/a") && lines[1].contains("s3://inbox/../b"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_batch_whose_third_body_is_garbage() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let body = |key: &str| world.uploaded(key, key).to_string();
+    let batch = event::sqs(&[
+        ("first", body("first")),
+        ("second", body("second")),
+        ("third", "\u{0}\u{1f}{{{ no JSON".to_owned()),
+        ("fourth", body("fourth")),
+    ]);
+    let outcome = world.api.invoke(batch).await;
+    assert_eq!(outcome.response(), &failures(&["third"]));
+    world.assert_tree(&["first", "fourth", "second"]);
+    assert_eq!(world.s3.keys(BUCKET), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_wrapper_in_a_wrapper_three_deep_is_delivered_and_five_deep_is_refused_by_itself() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    let by_topic = |event: &serde_json::Value| event::sns(&event.to_string());
+    let failed = |key: &str| event::failed_invocation(&by_topic(&world.uploaded(key, key)));
+    // Queue, topic, record of a failed invocation, topic: what can really happen.
+    let three =
+        event::sns_envelope(&event::failed_invocation(&world.uploaded("three", "3")).to_string());
+    let four = event::sns_envelope(&failed("four").to_string());
+    let five =
+        event::sns_envelope(&event::failed_invocation(&by_topic(&failed("five"))).to_string());
+    let batch = event::sqs(&[
+        ("three", three.to_string()),
+        ("five", five.to_string()),
+        ("four", four.to_string()),
+    ]);
+    let outcome = world.api.invoke(batch).await;
+    assert_eq!(outcome.response(), &failures(&["five"]));
+    world.assert_tree(&["four", "three"]);
+    assert_eq!(world.s3.keys(BUCKET), ["five"]);
+    bootstrap
+        .wait_for_line(|line| {
+            line.contains("EventNotUnderstood") && line.contains("wrapped more than 4 times")
+        })
+        .await;
+    // What is inside can be sent by itself.
+    let outcome = world.api.invoke(failed("five")).await;
+    assert_eq!(outcome.response()["delivered"], 1);
+}
+
+#[tokio::test]
+async fn an_eventbridge_event_of_another_type_in_a_batch() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let created = event::eventbridge(BUCKET, &world.upload("a", "1"));
+    let mut deleted = created.clone();
+    deleted["detail-type"] = json!("Object Deleted");
+    let mut scheduled = created.clone();
+    scheduled["detail-type"] = json!("Scheduled Event");
+    scheduled["source"] = json!("aws.events");
+    let batch = event::sqs(&[
+        ("scheduled", scheduled.to_string()),
+        ("deleted", deleted.to_string()),
+        ("created", created.to_string()),
+    ]);
+    let outcome = world.api.invoke(batch).await;
+    // S3's own is acknowledged; what is not S3's would be lost if it were.
+    assert_eq!(outcome.response(), &failures(&["scheduled"]));
+    world.assert_tree(&["a"]);
+}
+
+#[tokio::test]
+async fn version_3_0_of_a_notification() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let mut event = world.uploaded("a", "1");
+    event["Records"][0]["eventVersion"] = json!("3.0");
+    let outcome = world.api.invoke(event.clone()).await;
+    let (error_type, message) = outcome.error();
+    assert_eq!(error_type, "EventNotUnderstood");
+    assert!(
+        message.contains("\"3.0\"; this program reads 2.x"),
+        "{message}"
+    );
+    let batch = event::sqs(&[
+        ("new", event.to_string()),
+        ("old", world.uploaded("b", "1").to_string()),
+    ]);
+    let outcome = world.api.invoke(batch).await;
+    assert_eq!(outcome.response(), &failures(&["new"]));
+    world.assert_tree(&["b"]);
+    assert!(world.has_source("a"));
+}
+
+/// 10,000 messages are the most that a mapping hands over, and 6 MB the most that Lambda takes as an answer.
+#[tokio::test]
+async fn an_answer_about_a_whole_batch_of_10_000_stays_below_6_mb() {
+    const MOST: usize = 6 * 1024 * 1024;
+    let world = World::new().await;
+    let _bootstrap = world.start(&[("LOGGING_LEVEL", "CRITICAL")]);
+    let ids: Vec<String> = (0..10_000)
+        .map(|number| format!("19dd0b57-b21e-4ac1-bd88-{number:012}"))
+        .collect();
+    let messages: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), "x")).collect();
+    let outcome = world.api.invoke(event::sqs(&messages)).await;
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assert!(
+        outcome.response() == &failures(&all),
+        "each of them is named"
+    );
+    let size = outcome.response().to_string().len();
+    assert!(size < MOST / 2, "{size} bytes");
+
+    // Without their ids they fail together, and the reason is told for some of them.
+    let mut nameless = event::sqs(&messages[..1000]);
+    for message in nameless["Records"].as_array_mut().expect("messages") {
+        message
+            .as_object_mut()
+            .expect("a message")
+            .remove("messageId");
+    }
+    let outcome = world.api.invoke(nameless).await;
+    let (error_type, message) = outcome.error();
+    assert_eq!(error_type, "EventNotUnderstood");
+    assert!(message.ends_with("and 980 more"), "{message}");
+    assert!(message.len() < 100_000, "{}", message.len());
+}
+
+/// Receipts are told up to 256 KiB, and counted all.
+#[tokio::test]
+async fn an_answer_with_more_receipts_than_fit_counts_them_all() {
+    const FILES: usize = 600;
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    let list: Vec<String> = (0..FILES)
+        .map(|number| {
+            let key = format!("a report with a long name {number:05}");
+            world.upload(&key, "1");
+            format!("s3://{BUCKET}/{key}")
+        })
+        .collect();
+    let outcome = world.api.invoke(json!(list)).await;
+    let answer = outcome.response();
+    assert_eq!(answer["delivered"], FILES);
+    let receipts = answer["receipts"].as_array().expect("receipts").len();
+    assert!(receipts > 100 && receipts < FILES, "{receipts} receipts");
+    assert!(answer.to_string().len() < 300_000);
+    assert_eq!(world.s3.keys(BUCKET), [""; 0]);
+    assert_eq!(world.tree().len(), FILES);
 }

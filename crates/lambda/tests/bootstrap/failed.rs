@@ -10,17 +10,9 @@ use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, every, status};
 
 use crate::relay::sent;
-use crate::world::{World, notification};
+use crate::world::{World, failures, notification};
 
 const DEAD: &str = "http://127.0.0.1:1/123456789012/dead";
-
-fn failures(ids: &[&str]) -> Value {
-    let failures: Vec<Value> = ids
-        .iter()
-        .map(|id| json!({ "itemIdentifier": id }))
-        .collect();
-    json!({ "batchItemFailures": failures })
-}
 
 /// A server on which nothing can be written today.
 async fn full_disk() -> World {

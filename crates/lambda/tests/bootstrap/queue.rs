@@ -1,19 +1,11 @@
 //! Batches from SQS.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::event::{self, ObjectRef};
 use testkit::secrets::WRONG;
 use testkit::sftp::{Action, Operation, every, status};
 
-use crate::world::{BUCKET, World, notification};
-
-fn failures(ids: &[&str]) -> Value {
-    let failures: Vec<Value> = ids
-        .iter()
-        .map(|id| json!({ "itemIdentifier": id }))
-        .collect();
-    json!({ "batchItemFailures": failures })
-}
+use crate::world::{BUCKET, World, failures, notification};
 
 #[tokio::test]
 async fn exactly_the_messages_that_failed_are_named() {

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::aws_calls::AwsCalls;
 use testkit::event::{self, ObjectRef};
 use testkit::runtime_api::{Bootstrap, RuntimeApi};
 use testkit::s3::S3Server;
-use testkit::sftp::SftpServer;
+use testkit::sftp::{Action, Operation, Request, SftpServer, status};
 
 pub(crate) const BUCKET: &str = "inbox";
 
@@ -111,6 +111,33 @@ fn walk(home: &Path, directory: &Path, names: &mut BTreeSet<String>) {
 /// What S3 tells about objects in the bucket.
 pub(crate) fn notification(objects: &[ObjectRef]) -> Value {
     event::notification(BUCKET, objects)
+}
+
+/// What a queue is answered of whose messages these failed.
+pub(crate) fn failures(ids: &[&str]) -> Value {
+    let failures: Vec<Value> = ids
+        .iter()
+        .map(|id| json!({ "itemIdentifier": id }))
+        .collect();
+    json!({ "batchItemFailures": failures })
+}
+
+/// What a direct trigger is answered: how many were delivered, gone, skipped, continued and rejected.
+pub(crate) fn counts(answer: &Value) -> [u64; 5] {
+    ["delivered", "gone", "skipped", "continued", "rejected"]
+        .map(|name| answer[name].as_u64().expect("a number"))
+}
+
+/// Has the server refuse to open every file that has `part` in its name.
+pub(crate) fn refuse_to_open(part: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
+    move |request| {
+        let path = request.path.as_deref().unwrap_or_default();
+        if request.operation == Operation::Open && path.contains(part) {
+            Action::refuse(status::FAILURE)
+        } else {
+            Action::Pass
+        }
+    }
 }
 
 /// Waits for something that happens without a signal to wait for.

@@ -82,11 +82,7 @@ impl Account {
         zip: &Path,
         more: Vec<(String, String)>,
     ) -> String {
-        let mut environment = self.environment();
-        for (name, value) in more {
-            environment["Variables"][name] = value.into();
-        }
-        let environment = self.write("environment.json", environment.to_string());
+        let environment = self.environment_with(more);
         let answer = self
             .aws
             .run(&[
@@ -111,6 +107,30 @@ impl Account {
             ])
             .await;
         answer["FunctionArn"].as_str().expect("an ARN").to_owned()
+    }
+
+    /// Gives the function another environment; its processes start anew.
+    pub(crate) async fn set_environment(&self, more: Vec<(String, String)>) {
+        let environment = self.environment_with(more);
+        self.aws
+            .run(&[
+                "lambda",
+                "update-function-configuration",
+                "--function-name",
+                FUNCTION,
+                "--environment",
+                &format!("file://{}", text(&environment)),
+            ])
+            .await;
+    }
+
+    /// The environment with further variables, which win, in a file.
+    fn environment_with(&self, more: Vec<(String, String)>) -> PathBuf {
+        let mut environment = self.environment();
+        for (name, value) in more {
+            environment["Variables"][name] = value.into();
+        }
+        self.write("environment.json", environment.to_string())
     }
 
     /// What users of the old function have set, and the address of this AWS.

@@ -10,17 +10,23 @@
 //! | `aws` | the AWS command line |
 //! | `account` | an AWS account with buckets, and the server to deliver to |
 //! | `queue` | queues of the account |
+//! | `backfill` | what lies in the bucket already: a listing, task by task |
+//! | `sweep` | a schedule that finds what no event told of |
 //! | `process` | the function's processes, as the system sees them |
 //! | `relay` | an object that takes many invocations; messages that fail |
 //! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
 //! | `triggers` | uploads, by notification and by queue |
+//! | `wrappers` | uploads by SNS and EventBridge; what an on-failure destination holds |
 //! | `update` | `make update` of the old function |
 
 mod account;
 mod aws;
+mod backfill;
 mod process;
 mod queue;
 mod relay;
 mod secrets;
+mod sweep;
 mod triggers;
 mod update;
+mod wrappers;

@@ -17,7 +17,27 @@ impl Cause {
     /// The next step; none where the cause says all there is.
     pub(super) fn next(&self) -> Option<Cow<'static, str>> {
         let next = match self {
-            Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => return None,
+            Self::Event(_) | Self::Path(_) | Self::OwnObject(_) | Self::Sweep(_) => return None,
+            Self::Listing(_, SourceError::Denied(_)) => {
+                "grant the function's role s3:ListBucket on the bucket"
+            }
+            Self::Listing(_, SourceError::NoSuchBucket(_)) => {
+                "check the bucket's name in the schedule's `sweep`, and the function's region"
+            }
+            Self::SourceNotDeleted(_) => {
+                "grant the function's role s3:DeleteObject and s3:GetObject on the objects, and s3:ListBucket on the \
+                 bucket without a condition (with S3_AFTER_DELIVERY=move:… s3:PutObject below the archive's prefix \
+                 too); delete by hand what the log has a receipt of"
+            }
+            Self::SweepNotSent(RelayError::Denied { permission, .. }) => {
+                return Some(Cow::Owned(format!(
+                    "grant the function's role {permission}"
+                )));
+            }
+            Self::OtherVersion { .. } => {
+                "only current versions are delivered, for an older one must not replace a newer one: leave versions out of \
+                 the manifest, or copy the old one to a key of its own"
+            }
             Self::SecretUnavailable {
                 setting, source, ..
             } => return of_secret(setting, source),

@@ -4,6 +4,7 @@ use sftp::StatusCode;
 
 use super::{Scope, Stage, Verdict, VerdictKind};
 use crate::event::EventError;
+use crate::event::sweep::SweepRefused;
 use crate::hand_over::RelayError;
 use crate::remote_path::PathRefused;
 use crate::secrets::FetchError;
@@ -19,6 +20,26 @@ pub enum Cause {
     /// The event is none that we know.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// A sweep that does not begin.
+    #[error(transparent)]
+    Sweep(#[from] SweepRefused),
+    /// What is to be swept cannot be listed.
+    #[error("{0} cannot be listed")]
+    Listing(String, #[source] SourceError),
+    /// A sweep would have what is delivered sent again.
+    #[error("{}, and each sweep would have it sent again", not_deleted(.0.as_ref()))]
+    SourceNotDeleted(#[source] Option<SourceError>),
+    /// The queue does not take what a sweep found.
+    #[error("what was found could not be put into the queue")]
+    SweepNotSent(#[source] RelayError),
+    /// A manifest names a version that is not the current one.
+    #[error("version {asked} is asked for, and the current one is {found}")]
+    OtherVersion {
+        /// The manifest's.
+        asked: String,
+        /// The bucket's.
+        found: String,
+    },
     /// The key makes no path that may be written to.
     #[error(transparent)]
     Path(#[from] PathRefused),
@@ -226,7 +247,12 @@ impl Cause {
         use Scope::{Destination, Object};
         use VerdictKind::{Reject, Retry};
         let (kind, scope) = match self {
-            Self::Event(_) | Self::Path(_) | Self::OwnObject(_) => (Reject, Object),
+            Self::Event(_)
+            | Self::Path(_)
+            | Self::OwnObject(_)
+            | Self::OtherVersion { .. }
+            | Self::Sweep(_)
+            | Self::SourceNotDeleted(_) => (Reject, Object),
             Self::SecretUnavailable { source, .. } => (fetch_kind(source), Destination),
             Self::KeyUnusable { .. }
             | Self::CertificateUnusable { .. }
@@ -250,7 +276,7 @@ impl Cause {
                 | ConnectError::Ssh { .. } => (Retry, Destination),
             },
             Self::Destination(_, verdict, _) => (verdict.kind, verdict.scope),
-            Self::Source(error) => (source_kind(error), Object),
+            Self::Source(error) | Self::Listing(_, error) => (source_kind(error), Object),
             Self::Sftp { source, .. } => match source.status().map(|status| status.code) {
                 Some(StatusCode::PERMISSION_DENIED | StatusCode::NO_SUCH_FILE) => (Reject, Object),
                 // FAILURE says nothing: a full disk and a quota are among them, and pass.
@@ -264,6 +290,7 @@ impl Cause {
             | Self::TemporaryGone(_) => (Reject, Object),
             Self::TemporaryLost(_)
             | Self::HandOver(_)
+            | Self::SweepNotSent(_)
             | Self::NoProgress { .. }
             | Self::Overtaken(_)
             | Self::BrokenAnew(_)
@@ -278,6 +305,10 @@ impl Cause {
             Self::Event(_) => "EventNotUnderstood",
             Self::Path(_) => "RemotePathRefused",
             Self::OwnObject(_) => "OwnObject",
+            Self::Sweep(_) => "SweepRefused",
+            Self::SourceNotDeleted(_) => "SourceNotDeleted",
+            Self::SweepNotSent(_) => "SweepNotSent",
+            Self::OtherVersion { .. } => "VersionNotCurrent",
             Self::SecretUnavailable { setting, .. } => match Fetched::of(setting) {
                 Fetched::PrivateKey => "PrivateKeyUnavailable",
                 Fetched::Certificate => "CertificateUnavailable",
@@ -305,7 +336,7 @@ impl Cause {
                 | ConnectError::Ssh { .. } => "ConnectionBroken",
             },
             Self::Destination(_, _, name) => name,
-            Self::Source(error) => match error {
+            Self::Source(error) | Self::Listing(_, error) => match error {
                 SourceError::Denied(_) => "SourceDenied",
                 SourceError::NoSuchBucket(_) => "NoSuchBucket",
                 SourceError::Archived(_) => "SourceArchived",
@@ -345,6 +376,14 @@ impl Cause {
             Self::KeepsChanging(_) => "SourceKeepsChanging",
             Self::Deadline => "DeadlineReached",
         }
+    }
+}
+
+/// How it is known that a source cannot be deleted: S3 says so, or a delivery has met it.
+fn not_deleted(denied: Option<&SourceError>) -> &'static str {
+    match denied {
+        Some(_) => "the source could not be deleted or moved after its delivery",
+        None => "it was delivered, and its source could not be deleted or moved",
     }
 }
 

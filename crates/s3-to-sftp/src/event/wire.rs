@@ -8,7 +8,17 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
+
+use super::error::{EventError, excerpt};
+use super::eventbridge::EventBridge;
+use super::notification::S3;
+use super::queue::Attributes;
+use super::redrive::Written;
+use super::sns::Sns;
 
 /// A JSON value of which only the kinds of use here are kept; objects are read as a `T`.
 #[derive(Debug, Default)]
@@ -47,26 +57,112 @@ impl<T> Any<T> {
     }
 }
 
-/// The outermost object.
+/// The outermost object, of any shape.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Envelope {
     #[serde(rename = "Records")]
-    pub(super) records: Any<Record>,
+    records: Any<Record>,
     #[serde(rename = "Event")]
     event: Any,
     /// A message of this program to itself.
     #[serde(rename = "s3-to-sftp")]
-    pub(super) hand_over: Option<serde_json::Value>,
+    hand_over: Option<serde_json::Value>,
+    // EventBridge.
+    source: Any,
+    #[serde(rename = "detail-type")]
+    detail_type: Any,
+    detail: Option<Box<RawValue>>,
+    // SNS in a queue.
+    #[serde(rename = "Type")]
+    kind: Any,
+    #[serde(rename = "TopicArn")]
+    topic: Any,
+    #[serde(rename = "Message")]
+    message: Any,
+    // The record of an invocation, as a destination gets it.
+    #[serde(rename = "requestPayload")]
+    request: Option<Box<RawValue>>,
+    /// That it is there: [`super::batch_operations`] reads the rest.
+    #[serde(rename = "invocationSchemaVersion")]
+    batch_operations: Option<IgnoredAny>,
+    /// That it is there: [`super::sweep`] reads the rest.
+    sweep: Option<IgnoredAny>,
+    // By hand.
+    bucket: Any,
+    key: Any,
+    #[serde(rename = "versionId")]
+    version_id: Any,
+}
+
+/// What a value is.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// A message of this program to itself.
+    HandOver(serde_json::Value),
+    /// Of S3, SNS or SQS.
+    Records(Vec<Any<Record>>),
+    EventBridge(EventBridge),
+    /// What a topic's message holds.
+    Topic(String),
+    /// What an invocation was started with, out of the record of its failure.
+    Invocation(Box<RawValue>),
+    /// `s3:TestEvent`.
+    Test,
+    /// Tasks of S3 Batch Operations.
+    BatchOperations,
+    /// A schedule's.
+    Sweep,
+    Written(Written),
+    List(Vec<Any<Envelope>>),
+    Unknown,
 }
 
 impl Envelope {
-    pub(super) fn is_test(&self) -> bool {
-        matches!(&self.event, Any::Text(event) if event == "s3:TestEvent")
+    /// The first that fits, in this order: no sender has two.
+    pub(super) fn shape(self) -> Shape {
+        if let Some(hand_over) = self.hand_over {
+            return Shape::HandOver(hand_over);
+        }
+        if let Any::Array(records) = self.records {
+            return Shape::Records(records);
+        }
+        if let Any::Text(detail_type) = self.detail_type {
+            return Shape::EventBridge(EventBridge {
+                source: self.source.text(),
+                detail_type,
+                detail: self.detail,
+            });
+        }
+        let is_topic = is(&self.kind, "Notification") || matches!(self.topic, Any::Text(_));
+        if let (true, Any::Text(message)) = (is_topic, self.message) {
+            return Shape::Topic(message);
+        }
+        if let Some(request) = self.request {
+            return Shape::Invocation(request);
+        }
+        if is(&self.event, "s3:TestEvent") {
+            return Shape::Test;
+        }
+        if self.batch_operations.is_some() {
+            return Shape::BatchOperations;
+        }
+        if self.sweep.is_some() {
+            return Shape::Sweep;
+        }
+        let (bucket, key) = (self.bucket.text(), self.key.text());
+        if bucket.is_some() || key.is_some() {
+            return Shape::Written(Written {
+                bucket,
+                key,
+                version_id: self.version_id.text(),
+            });
+        }
+        Shape::Unknown
     }
 }
 
-/// One record, of S3 or of SQS.
+/// One record, of S3, SNS or SQS.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Record {
@@ -74,6 +170,8 @@ pub(super) struct Record {
     pub(super) event_source: Any,
     pub(super) event_name: Any,
     pub(super) s3: Any<S3>,
+    #[serde(rename = "Sns")]
+    pub(super) sns: Any<Sns>,
     pub(super) message_id: Any,
     pub(super) receipt_handle: Any,
     #[serde(rename = "eventSourceARN")]
@@ -82,35 +180,26 @@ pub(super) struct Record {
     pub(super) attributes: Any<Attributes>,
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct S3 {
-    pub(super) bucket: Any<Bucket>,
-    pub(super) object: Any<Object>,
+impl Record {
+    pub(super) fn is_from_queue(&self) -> bool {
+        is(&self.event_source, "aws:sqs")
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Bucket {
-    pub(super) name: Any,
+pub(super) fn is_from_queue(record: &Any<Record>) -> bool {
+    matches!(record, Any::Object(record) if record.is_from_queue())
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Object {
-    pub(super) key: Any,
-    pub(super) size: Any,
-    #[serde(rename = "eTag")]
-    pub(super) etag: Any,
-    pub(super) version_id: Any,
-    pub(super) sequencer: Any,
+fn is(value: &Any, text: &str) -> bool {
+    matches!(value, Any::Text(it) if it == text)
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Attributes {
-    #[serde(rename = "ApproximateReceiveCount")]
-    pub(super) receive_count: Any,
+/// Reads JSON.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Any<T>, EventError> {
+    serde_json::from_slice(bytes).map_err(|error| EventError::NotJson {
+        reason: error.to_string(),
+        found: excerpt(bytes),
+    })
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Any<T> {

@@ -5,7 +5,7 @@
 use super::reader::set_value;
 
 /// What people write, and what they mean.
-const NEAR_MISSES: [(&str, &str); 55] = [
+const NEAR_MISSES: [(&str, &str); 57] = [
     ("SSH_HOSTNAME", "SSH_HOST"),
     ("SSH_SERVER", "SSH_HOST"),
     ("SSH_ADDRESS", "SSH_HOST"),
@@ -59,6 +59,8 @@ const NEAR_MISSES: [(&str, &str); 55] = [
     ("SSH_PERMISSIONS", "SSH_FILE_MODE"),
     ("DEAD_LETTER_QUEUE", "DEAD_LETTER_QUEUE_URL"),
     ("DLQ_URL", "DEAD_LETTER_QUEUE_URL"),
+    ("SWEEP_QUEUE", "SWEEP_QUEUE_URL"),
+    ("SWEEP_QUEUE_ARN", "SWEEP_QUEUE_URL"),
     ("LOG_LEVEL", "LOGGING_LEVEL"),
     ("LOGLEVEL", "LOGGING_LEVEL"),
 ];

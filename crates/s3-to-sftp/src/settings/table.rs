@@ -278,6 +278,14 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "SWEEP_QUEUE_URL",
+        fallback: Fallback::Nothing("none: sweeps are refused"),
+        meaning: "URL of the SQS queue that the function reads from. A [sweep](docs/backfill.md#sweeps) sends there what has lain in \
+                  the bucket for too long",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "LOGGING_LEVEL",
         fallback: Fallback::Value("INFO"),
         meaning: "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or `TRACE`; `AWS_LAMBDA_LOG_LEVEL` and `RUST_LOG` go \
@@ -363,7 +371,10 @@ impl Row {
         if self.name == "SSH_HOST_KEY" && value.contains("PRIVATE KEY") {
             return MASK.to_owned();
         }
-        let may_hold_a_login = matches!(self.name, "SSH_HOST" | "DEAD_LETTER_QUEUE_URL");
+        let may_hold_a_login = matches!(
+            self.name,
+            "SSH_HOST" | "DEAD_LETTER_QUEUE_URL" | "SWEEP_QUEUE_URL"
+        );
         match value.rsplit_once('@') {
             // `user:password@host`, which is refused, and must not be logged for that.
             Some((_, host)) if may_hold_a_login => one_line(&format!("{MASK}@{host}")),

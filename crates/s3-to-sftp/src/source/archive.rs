@@ -34,7 +34,7 @@ const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 const COPY_TRIES: usize = 3;
 
 /// `x-amz-copy-source` is a path, and so is what separates its parts.
-const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'_')
@@ -235,7 +235,7 @@ impl S3 {
 }
 
 /// The source was read a moment ago: what is denied is the archive.
-fn denied(error: SourceError) -> SourceError {
+pub(super) fn denied(error: SourceError) -> SourceError {
     match error {
         SourceError::Denied(source) => SourceError::ArchiveDenied(source),
         error => error,

@@ -1,11 +1,13 @@
 //! The listings.
 
 use s3s::dto::{
-    CommonPrefix, DeleteMarkerEntry, ETag, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ListObjectsV2Input, ListObjectsV2Output, Object as Listed, ObjectStorageClass, ObjectVersion,
-    Timestamp,
+    CommonPrefix, DeleteMarkerEntry, ETag, EncodingType, ListObjectVersionsInput,
+    ListObjectVersionsOutput, ListObjectsV2Input, ListObjectsV2Output, Object as Listed,
+    ObjectStorageClass, ObjectVersion, Timestamp,
 };
 use s3s::{S3Response, S3Result};
+
+use crate::event::form_encode;
 
 use super::store::Store;
 use super::write::listed_size;
@@ -74,6 +76,19 @@ pub(super) fn objects(
             }),
         }
     }
+    // Keys may hold what XML cannot.
+    let is_encoded = input
+        .encoding_type
+        .as_ref()
+        .is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
+    if is_encoded {
+        for listed in &mut contents {
+            listed.key = listed.key.as_deref().map(form_encode);
+        }
+        for group in &mut groups {
+            *group = form_encode(group);
+        }
+    }
     let key_count = i32::try_from(contents.len() + groups.len()).unwrap_or(LARGEST_PAGE);
     let groups = groups
         .into_iter()
@@ -83,7 +98,12 @@ pub(super) fn objects(
         .collect();
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
-        prefix: input.prefix,
+        encoding_type: input.encoding_type.filter(|_| is_encoded),
+        prefix: if is_encoded {
+            input.prefix.as_deref().map(form_encode)
+        } else {
+            input.prefix
+        },
         delimiter: input.delimiter,
         start_after: input.start_after,
         continuation_token: input.continuation_token,

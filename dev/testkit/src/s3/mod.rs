@@ -16,7 +16,7 @@
 //! | `state` | the rules that need the lock: conditions, versions |
 //! | `object`, `checksum` | what a version is made of |
 //!
-//! Not imitated: permissions (hooks do), ACLs, encryption, tags, the 5 MiB minimum of parts, XML-encoded listings.
+//! Not imitated: permissions (hooks do), ACLs, encryption, tags, the 5 MiB minimum of parts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;

@@ -38,6 +38,7 @@ fn the_reference_of_a_key_is_shown_and_the_password_in_a_url_is_not() {
     let shown = describe(lookup(&[
         ("SSH_PRIVATE_KEY", "keys:id"),
         ("SSH_HOST", "acme:s3cret@host\n"),
+        ("SWEEP_QUEUE_URL", "https://acme:s3cret@host/1/inbox"),
     ]));
     let text: Vec<_> = shown.iter().map(Shown::to_string).collect();
     assert!(
@@ -46,6 +47,10 @@ fn the_reference_of_a_key_is_shown_and_the_password_in_a_url_is_not() {
     );
     assert!(
         text.contains(&"SSH_HOST=***@host\\n".to_owned()),
+        "{text:?}"
+    );
+    assert!(
+        text.contains(&"SWEEP_QUEUE_URL=***@host/1/inbox".to_owned()),
         "{text:?}"
     );
 }

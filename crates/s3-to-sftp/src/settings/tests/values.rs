@@ -521,8 +521,13 @@ fn queues_are_urls() {
         "http://127.0.0.1:4566/000000000000/dead",
         "http://[::1]:4566/000000000000/dead",
     ] {
-        let settings = settings(&[("DEAD_LETTER_QUEUE_URL", &format!(" {value}\n"))]);
+        let written = format!(" {value}\n");
+        let settings = settings(&[
+            ("DEAD_LETTER_QUEUE_URL", &written),
+            ("SWEEP_QUEUE_URL", &written),
+        ]);
         assert_eq!(settings.dead_letter_queue_url.as_deref(), Some(value));
+        assert_eq!(settings.sweep_queue_url.as_deref(), Some(value));
     }
     for (value, hint) in [
         ("arn:aws:sqs:eu-central-1:123456789012:dead", "ARN"),
@@ -541,12 +546,14 @@ fn queues_are_urls() {
         ("https://host/1/de\nad", "no queue"),
         (" ", "neither"),
     ] {
-        let text = problem("DEAD_LETTER_QUEUE_URL", value);
-        assert!(
-            text.contains(hint) && text.contains("give the URL"),
-            "{value}: {text}"
-        );
-        assert!(!text.contains("s3cret"), "{text}");
+        for name in ["DEAD_LETTER_QUEUE_URL", "SWEEP_QUEUE_URL"] {
+            let text = problem(name, value);
+            assert!(
+                text.contains(hint) && text.contains("give the URL"),
+                "{value}: {text}"
+            );
+            assert!(!text.contains("s3cret"), "{text}");
+        }
     }
 }
 
