@@ -222,6 +222,23 @@ def check_queue(path, template):
     expect("ScalingConfig" in source, f"{path}: nothing bounds the partner's connections")
 
 
+def check_docs(queue, direct):
+    """The parameters that docs/deploy.md gives are the templates', and none that is required is left out."""
+    docs = read("docs/deploy.md")
+    example = json.loads(docs.split("```json\n")[1].split("```")[0])
+    command = docs.split("--template-file deploy/direct.yaml")[1].split("```")[0]
+    for path, it, given in (
+        ("deploy/cloudformation.yaml", queue, [text.split("=")[0] for text in example]),
+        ("deploy/direct.yaml", direct, re.findall(r"(\w+)=", command)),
+    ):
+        unknown = set(given) - set(it["Parameters"])
+        expect(not unknown, f"docs/deploy.md: {sorted(unknown)} are no parameters of {path}")
+        required = {name for name, parameter in it["Parameters"].items() if "Default" not in parameter}
+        expect(required <= set(given), f"docs/deploy.md leaves out {sorted(required - set(given))} of {path}")
+    receives = properties(queue, "Queue")["RedrivePolicy"]["maxReceiveCount"]
+    expect(f"{receives} receives" in docs, f"docs/deploy.md does not speak of {receives} receives")
+
+
 # --- Terraform ---
 
 
@@ -359,6 +376,7 @@ def main():
         loop = properties(it, "Function")["RecursiveLoop"]
         expect(loop == "Allow", f"{path}: Lambda would end a long relay")
     check_queue("deploy/cloudformation.yaml", queue)
+    check_docs(queue, direct)
     check_terraform("deploy/cloudformation.yaml", queue)
     for complaint in complaints:
         print(f"deploy: {complaint}", file=sys.stderr)
