@@ -126,6 +126,25 @@ resource "aws_cloudwatch_metric_alarm" "rule_failures_alarm" {
   ok_actions          = local.actions
 }
 
+resource "aws_cloudwatch_metric_alarm" "oldest_undelivered_alarm" {
+  count             = local.sweeps ? 1 : 0
+  alarm_name        = "${var.name}-OldestUndelivered"
+  alarm_description = "Something in s3://${var.bucket}/${var.prefix} has not been delivered for days, though it was sent again."
+  # The function's own metric.
+  namespace           = "s3-to-sftp"
+  metric_name         = "OldestUndelivered"
+  dimensions          = { FunctionName = aws_lambda_function.function.function_name }
+  statistic           = "Maximum"
+  period              = 86400
+  evaluation_periods  = 1
+  threshold           = var.oldest_undelivered
+  comparison_operator = "GreaterThanThreshold"
+  # Until the next sweep has looked, it is as the last one saw it.
+  treat_missing_data = "ignore"
+  alarm_actions      = local.actions
+  ok_actions         = local.actions
+}
+
 resource "aws_cloudwatch_dashboard" "dashboard" {
   dashboard_name = var.name
   dashboard_body = jsonencode({
@@ -138,7 +157,8 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
             ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.queue.name, { label = "messages" }],
             [".", "ApproximateNumberOfMessagesNotVisible", ".", ".", { label = "under way, or waiting for their next attempt" }],
             [".", "ApproximateNumberOfMessagesVisible", ".", aws_sqs_queue.dead_letter_queue.name, { label = "given up" }],
-            [".", "ApproximateAgeOfOldestMessage", ".", aws_sqs_queue.queue.name, { label = "age of the oldest, s", yAxis = "right" }],
+            [".", "ApproximateAgeOfOldestMessage", ".", aws_sqs_queue.queue.name, { label = "age of the oldest message, s", yAxis = "right" }],
+            ["s3-to-sftp", "OldestUndelivered", "FunctionName", var.name, { label = "age of the oldest object, s, as a sweep saw it", yAxis = "right" }],
           ]
         }
       },

@@ -131,6 +131,12 @@ variable "alarm_age" {
   default     = 3600
 }
 
+variable "oldest_undelivered" {
+  description = "Seconds that an object may lie below the prefix before somebody is told, a day more than sweep_older_than. A sweep measures it."
+  type        = number
+  default     = 259200
+}
+
 variable "sweep_schedule" {
   description = "When the prefix is swept, in the words of EventBridge Scheduler. Empty is never."
   type        = string

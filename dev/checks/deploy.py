@@ -278,7 +278,7 @@ def check_terraform(path, template):
     for name, resource in template["Resources"].items():
         expected |= {(kind, snake(name)) for kind in TERRAFORM[resource["Type"]]}
     expect(set(resources) == expected, f"{path} and the module differ in {sorted(set(resources) ^ expected)}")
-    if complaints:
+    if set(resources) != expected:
         return
 
     for name, resource in template["Resources"].items():
@@ -344,6 +344,7 @@ SAME = {
 WORDS = {
     "s3-to-sftp/${AWS::StackName}": "${local.namespace}",
     "AlarmAge": "${var.alarm_age}",
+    "OldestUndelivered": "${var.oldest_undelivered}",
 }
 
 

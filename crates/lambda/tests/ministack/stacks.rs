@@ -1,7 +1,7 @@
-//! `deploy/cloudformation.yaml`, by the commands of docs/deploy.md: two partners on one bucket.
+//! `deploy/cloudformation.yaml`, by the commands of docs/deploy.md: two partners on one bucket. And `deploy/direct.yaml`.
 //!
-//! MiniStack's CloudFormation makes every resource of the template. What it drops or gets wrong is made by API, in
-//! [`Partner::finish`], and named there. It checks no permissions.
+//! MiniStack's CloudFormation makes every resource of these templates. What it drops or gets wrong is made by API, in
+//! [`finish`] and [`Partner::finish`], and named there. It checks no permissions.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +14,7 @@ use testkit::servers::Sshd;
 use tokio::process::Command;
 
 use crate::account::{Account, INBOX, architecture, package, text};
-use crate::aws::{Aws, finish};
+use crate::aws::{self, Aws};
 use crate::queue::{Queue, create_queue, delete, held, receive, send};
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn two_partners_on_one_bucket_and_what_one_of_them_cannot_take_is_sent_aga
     };
     let attribute = |name: &str| letter["MessageAttributes"][name]["StringValue"].clone();
     assert_eq!(attribute("ErrorType"), "NameIsDirectory");
-    assert_eq!(attribute("SourceQueueArn"), acme.queue.arn);
+    assert_eq!(attribute("SourceQueueArn"), acme.queue().arn);
     let reason = attribute("ErrorMessage").to_string();
     assert!(reason.contains("s3://inbox/acme/poison.csv"), "{reason}");
     assert!(
@@ -96,7 +96,7 @@ async fn two_partners_on_one_bucket_and_what_one_of_them_cannot_take_is_sent_aga
     );
     account
         .eventually("nothing is left in the queues", async || {
-            held(&account, &acme.queue).await == 0 && held(&account, &globex.queue).await == 0
+            held(&account, acme.queue()).await == 0 && held(&account, globex.queue()).await == 0
         })
         .await;
     assert_eq!(held(&account, &globex.dead).await, 0);
@@ -105,12 +105,12 @@ async fn two_partners_on_one_bucket_and_what_one_of_them_cannot_take_is_sent_aga
     // taken from one queue to the other here.
     fs::remove_dir(&poison).expect("it is empty");
     let body = letter["Body"].as_str().expect("a body");
-    send(&account, &acme.queue, body).await;
+    send(&account, acme.queue(), body).await;
     delete(&account, &acme.dead, letter).await;
     acme.assert_delivered("poison.csv", 3_000).await;
     account
         .eventually("all of it is over", async || {
-            held(&account, &acme.queue).await == 0
+            held(&account, acme.queue()).await == 0
                 && !account
                     .inbox()
                     .await
@@ -120,12 +120,67 @@ async fn two_partners_on_one_bucket_and_what_one_of_them_cannot_take_is_sent_aga
     assert_eq!(held(&account, &acme.dead).await, 0);
 }
 
+#[tokio::test]
+async fn the_direct_trigger_keeps_what_failed_and_takes_it_again() {
+    let account = Account::new().await;
+    let server = account.sshd();
+    let walk = Walk::new(&account);
+    account.aws.run(&["s3", "mb", "s3://my-code"]).await;
+    walk.command(1, "acme").await;
+
+    let [deploy, again] = &walk.commands("The direct trigger")[..] else {
+        panic!("two commands");
+    };
+    let login = server.account();
+    let dir = login.dir.as_deref().expect("a directory of the test's");
+    // What the docs have no reason to say.
+    let more = format!(
+        "SshHost={} SshPort={} SshDir='{dir}' SshHostKey='{}' Architecture={}",
+        login.host,
+        login.port,
+        login.host_key,
+        architecture()
+    );
+    let example = "SshHost=sftp.example.com";
+    assert!(deploy.contains(example));
+    walk.run(&deploy.replace(example, &more)).await;
+    walk.write_login("acme", server);
+    walk.command(4, "acme").await;
+    finish(&account, "acme").await;
+    let [notify] = &walk.commands("A bucket has one notification configuration")[..] else {
+        panic!("one command");
+    };
+    // MiniStack's account.
+    walk.run(&notify.replace("123456789012", "000000000000"))
+        .await;
+
+    let acme = Partner::of(&account, "acme", server).await;
+    account.upload("acme/orders.csv", 5_000).await;
+    acme.assert_delivered("orders.csv", 5_000).await;
+    let poison = acme.home().join("poison.csv");
+    fs::create_dir(&poison).expect("the partner's own directory");
+    account.upload("acme/poison.csv", 3_000).await;
+    account
+        .eventually("the poison is in the dead-letter queue", async || {
+            held(&account, &acme.dead).await == 1
+        })
+        .await;
+    fs::remove_dir(&poison).expect("it is empty");
+    walk.run(again).await;
+    acme.assert_delivered("poison.csv", 3_000).await;
+    account
+        .eventually("the sources are gone", async || {
+            account.inbox().await.is_empty()
+        })
+        .await;
+    assert_eq!(held(&account, &acme.dead).await, 0);
+}
+
 /// Somebody who walks through docs/deploy.md.
 struct Walk<'a> {
     account: &'a Account,
+    docs: String,
     directory: TempDir,
-    /// The four commands.
-    commands: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -150,40 +205,55 @@ impl<'a> Walk<'a> {
             &format!("exec '{aws}' --endpoint-url '{endpoint}' \"$@\""),
         );
         let docs = fs::read_to_string(root.join("docs/deploy.md")).expect("docs/deploy.md");
-        let section = docs
-            .split("\n## ")
-            .find(|it| it.starts_with("One partner in four commands"))
-            .expect("the section");
-        let commands: Vec<String> = section
-            .split("```shell\n")
-            .skip(1)
-            .filter_map(|it| it.split("```").next())
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(commands.len(), 4, "four commands: {commands:?}");
         Self {
             account,
+            docs,
             directory,
-            commands,
         }
     }
 
-    /// Runs the n-th command as it is written, for a partner of this name.
+    /// The commands of a section.
+    fn commands(&self, title: &str) -> Vec<String> {
+        let mut sections = self.docs.split("\n## ");
+        let section = sections
+            .find(|it| it.starts_with(&format!("{title}\n")))
+            .unwrap_or_else(|| panic!("no section {title}"));
+        let blocks = section.split("```shell\n").skip(1);
+        let commands = blocks.filter_map(|it| it.split("```").next());
+        commands.map(str::to_owned).collect()
+    }
+
+    /// Runs the n-th of the four commands as it is written, for a partner of this name.
     async fn command(&self, number: usize, partner: &str) {
-        let line = self.commands[number - 1].replace("acme", partner);
+        let commands = self.commands("One partner in four commands");
+        assert_eq!(commands.len(), 4, "{commands:?}");
+        self.run(&commands[number - 1].replace("acme", partner))
+            .await;
+    }
+
+    async fn run(&self, line: &str) {
         let mut command = Command::new("bash");
-        command.args(["-euo", "pipefail", "-c", &line]);
+        command.args(["-euo", "pipefail", "-c", line]);
         command.current_dir(self.directory.path());
         self.account.aws.configure(&mut command);
         let bin = self.directory.path().join("bin");
         let path = std::env::var("PATH").expect("a PATH");
         command.env("PATH", format!("{}:{path}", text(&bin)));
-        let (well, stdout, stderr) = finish(command).await;
+        let (well, stdout, stderr) = aws::finish(command).await;
         assert!(well, "{line}\nfailed:\n{stdout}\n{stderr}");
     }
 
     fn write(&self, name: &str, content: &Value) {
         fs::write(self.directory.path().join(name), content.to_string()).expect("a file");
+    }
+
+    fn write_login(&self, name: &str, server: &Sshd) {
+        let login = server.account();
+        let key = login.private_key.expect("a key to log in with");
+        self.write(
+            &format!("{name}-login.json"),
+            &json!({ "Username": login.username, "PrivateKey": key }),
+        );
     }
 
     async fn deploy(&self, name: &'a str, server: &'a Sshd, suffix: &str) -> Partner<'a> {
@@ -207,11 +277,7 @@ impl<'a> Walk<'a> {
                 "CodeKey=s3-to-sftp-1.zip",
             ]),
         );
-        let key = login.private_key.expect("a key to log in with");
-        self.write(
-            &format!("{name}-login.json"),
-            &json!({ "Username": login.username, "PrivateKey": key }),
-        );
+        self.write_login(name, server);
         self.command(3, name).await;
         self.command(4, name).await;
         let partner = Partner::of(self.account, name, server).await;
@@ -225,7 +291,8 @@ struct Partner<'a> {
     account: &'a Account,
     name: &'a str,
     server: &'a Sshd,
-    queue: Queue,
+    /// The direct trigger has none.
+    queue: Option<Queue>,
     dead: Queue,
 }
 
@@ -240,63 +307,45 @@ impl<'a> Partner<'a> {
         let output = |key: &str| {
             let outputs = stack["Outputs"].as_array().expect("outputs");
             let output = outputs.iter().find(|it| it["OutputKey"] == key);
-            let value = output.and_then(|it| it["OutputValue"].as_str());
-            value.unwrap_or_else(|| panic!("{key}")).to_owned()
+            output?["OutputValue"].as_str().map(str::to_owned)
+        };
+        let queue = |name: &str| {
+            Some(Queue {
+                url: output(name)?,
+                arn: output(&format!("{name}Arn"))?,
+            })
         };
         Self {
             account,
             name,
             server,
-            queue: Queue {
-                url: output("Queue"),
-                arn: output("QueueArn"),
-            },
-            dead: Queue {
-                url: output("DeadLetterQueue"),
-                arn: output("DeadLetterQueueArn"),
-            },
+            queue: queue("Queue"),
+            dead: queue("DeadLetterQueue").expect("a dead-letter queue"),
         }
     }
 
-    /// Makes by API what MiniStack's CloudFormation lacks, and tells the function where this AWS is. Where it has
-    /// learned to, this fails, and the line can go.
+    fn queue(&self) -> &Queue {
+        self.queue.as_ref().expect("a queue")
+    }
+
+    /// Makes by API what MiniStack's CloudFormation gets wrong.
     async fn finish(&self) {
+        finish(self.account, self.name).await;
         let aws = &self.account.aws;
-        let name = self.name;
-        let of = |verb: &'static str| ["lambda", verb, "--function-name", name];
-        let with = |verb, more: &[&'a str]| [&of(verb)[..], more].concat();
-
-        // RecursiveLoop of a function is dropped.
-        let loops = aws.run(&of("get-function-recursion-config")).await;
-        assert_eq!(loops["RecursiveLoop"], "Terminate");
-        let allow = with(
-            "put-function-recursion-config",
-            &["--recursive-loop", "Allow"],
-        );
-        aws.run(&allow).await;
-
         // A Number parameter is text, and is not made a number in ScalingConfig; nothing is read from the queue then.
-        let mappings = aws.run(&of("list-event-source-mappings")).await;
+        let list = ["lambda", "list-event-source-mappings"];
+        let mappings = aws
+            .run(&[&list[..], &["--function-name", self.name]].concat())
+            .await;
         let mapping = &mappings["EventSourceMappings"][0];
         assert_eq!(
             mapping["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"])
         );
-        assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"], "2");
         let uuid = mapping["UUID"].as_str().expect("a mapping");
         let scaling = ["--uuid", uuid, "--scaling-config", "MaximumConcurrency=2"];
         let update = ["lambda", "update-event-source-mapping"];
         aws.run(&[&update[..], &scaling].concat()).await;
-
-        // Nothing that CloudFormation lacks: on AWS the function finds AWS by itself.
-        let configuration = aws.run(&of("get-function-configuration")).await;
-        let mut environment = configuration["Environment"].clone();
-        environment["Variables"]["AWS_ENDPOINT_URL"] = self.account.ministack().endpoint().into();
-        let file = self.account.write("environment", environment.to_string());
-        let file = format!("file://{}", text(&file));
-        let update = ["--environment", &file];
-        let update = [&of("update-function-configuration")[..], &update].concat();
-        aws.run(&update).await;
     }
 
     fn home(&self) -> PathBuf {
@@ -321,6 +370,28 @@ impl<'a> Partner<'a> {
         let difference = payload::first_difference_in_file(&file, size);
         assert_eq!(difference.expect("the file is there"), None, "{path}");
     }
+}
+
+/// Makes by API what MiniStack's CloudFormation drops, and tells the function where this AWS is.
+async fn finish(account: &Account, name: &str) {
+    let aws = &account.aws;
+    let run = async |verb: &str, more: &[&str]| {
+        let of = ["lambda", verb, "--function-name", name];
+        aws.run(&[&of[..], more].concat()).await
+    };
+    // RecursiveLoop of a function. Where MiniStack has learned it, this fails, and can go.
+    let loops = run("get-function-recursion-config", &[]).await;
+    assert_eq!(loops["RecursiveLoop"], "Terminate");
+    let allow = ["--recursive-loop", "Allow"];
+    run("put-function-recursion-config", &allow).await;
+
+    // Nothing that CloudFormation lacks: on AWS the function finds AWS by itself.
+    let configuration = run("get-function-configuration", &[]).await;
+    let mut environment = configuration["Environment"].clone();
+    environment["Variables"]["AWS_ENDPOINT_URL"] = account.ministack().endpoint().into();
+    let file = account.write("environment", environment.to_string());
+    let file = format!("file://{}", text(&file));
+    run("update-function-configuration", &["--environment", &file]).await;
 }
 
 /// A program for the commands to find.
