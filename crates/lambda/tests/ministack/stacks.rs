@@ -50,6 +50,18 @@ async fn two_partners_on_one_bucket_and_what_one_of_them_cannot_take_is_sent_aga
     let acme = walk.deploy("acme", account.sshd(), "").await;
     let globex = walk.deploy("globex", &globex, ".csv").await;
 
+    // A sweep would send what the suffix of the other one leaves out.
+    let schedules = account.aws.run(&["scheduler", "list-schedules"]).await;
+    let names = schedules["Schedules"].as_array().expect("a list");
+    assert_eq!(names.len(), 1, "{names:?}");
+    let schedule = account
+        .aws
+        .run(&["scheduler", "get-schedule", "--name", "acme"])
+        .await;
+    let input = schedule["Target"]["Input"].as_str().expect("an event");
+    let sweep = json!({ "sweep": "s3://inbox/acme/", "older_than": "2d" });
+    assert_eq!(serde_json::from_str::<Value>(input).expect("JSON"), sweep);
+
     // Each upload goes to whom it is for, and to nobody else.
     let key = "acme/in/Jahresabschluß 2026 + Anhänge (ä) 100%.csv";
     account.upload(key, 700_001).await;
