@@ -89,7 +89,7 @@ if ! cmp -s dev/requirements.txt "$venv/requirements.txt"; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r dev/requirements.txt
     cp dev/requirements.txt "$venv/requirements.txt"
 fi
-for program in ministack aws; do
+for program in ministack aws cfn-lint; do
     [[ -x $venv/bin/$program ]] || {
         printf 'setup: %s is missing in .test/venv: remove .test and try again\n' "$program" >&2
         exit 1

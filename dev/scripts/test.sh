@@ -9,6 +9,9 @@ step() { printf '\n== %s (%d s so far)\n' "$*" "$SECONDS"; }
 step 'setting the machine up'
 dev/scripts/setup.sh
 
+step 'the templates in deploy/'
+dev/checks/deploy.sh
+
 step 'building the function as it ships'
 case $(uname -m) in
     x86_64) arch=x86_64 ;;

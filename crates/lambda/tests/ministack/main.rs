@@ -15,6 +15,7 @@
 //! | `process` | the function's processes, as the system sees them |
 //! | `relay` | an object that takes many invocations; messages that fail |
 //! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
+//! | `stacks` | the template of `deploy/`, by the commands of docs/deploy.md |
 //! | `triggers` | uploads, by notification and by queue |
 //! | `wrappers` | uploads by SNS and EventBridge; what an on-failure destination holds |
 //! | `update` | `make update` of the old function |
@@ -26,6 +27,7 @@ mod process;
 mod queue;
 mod relay;
 mod secrets;
+mod stacks;
 mod sweep;
 mod triggers;
 mod update;

@@ -72,6 +72,14 @@ pub(crate) async fn receive(account: &Account, queue: &Queue) -> Vec<Value> {
     answer["Messages"].as_array().cloned().unwrap_or_default()
 }
 
+/// Takes a message that was received out of its queue.
+pub(crate) async fn delete(account: &Account, queue: &Queue, message: &Value) {
+    let handle = message["ReceiptHandle"].as_str().expect("a handle");
+    let arguments = ["sqs", "delete-message", "--queue-url", &queue.url];
+    let more = ["--receipt-handle", handle];
+    account.aws.run(&[&arguments[..], &more].concat()).await;
+}
+
 /// Puts a message into a queue.
 pub(crate) async fn send(account: &Account, queue: &Queue, body: &str) {
     let file = account.write("message", body);
