@@ -36,6 +36,34 @@ fn every_fixture_is_read_as_expected() {
     assert_eq!(found, expected);
 }
 
+#[test]
+fn the_examples_of_the_docs_are_fixtures() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let page = fs::read_to_string(root.join("docs/events.md")).unwrap();
+    let kinds = [
+        "s3-",
+        "sns-",
+        "sqs-",
+        "eventbridge-",
+        "failure-of-",
+        "written-",
+        "wrapped-",
+        "other-",
+    ];
+    let names: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| kinds.iter().any(|kind| name.starts_with(kind)))
+        .filter(|name| !name.contains([' ', ':', '=', '/']))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let path = root.join(format!("fixtures/events/{name}.json"));
+        assert!(path.is_file(), "docs/events.md names {name}");
+    }
+}
+
 fn event(bytes: &[u8]) -> String {
     match parse(bytes) {
         Ok(Event::Test) => "acknowledged".to_owned(),
