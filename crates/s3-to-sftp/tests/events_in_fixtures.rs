@@ -1,11 +1,17 @@
 //! Every file in `fixtures/events/`, and what is read in it: `fixtures/events/expected.txt`, which
-//! `WRITE_EXPECTED=1 cargo test -p s3-to-sftp every_fixture` writes anew, to be looked through.
+//! `WRITE_EXPECTED=1 cargo test -p s3-to-sftp --test events_in_fixtures` writes anew, to be looked through.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::*;
+use s3_to_sftp::event::{Event, Item, Message, parse};
 
 #[test]
 fn every_fixture_is_read_as_expected() {
@@ -26,7 +32,7 @@ fn every_fixture_is_read_as_expected() {
         writeln!(found, "{name}\n{}", indented(&event(&bytes))).unwrap();
     }
     let expected = directory.join("expected.txt");
-    if std::env::var_os("WRITE_EXPECTED").is_some() {
+    if env::var_os("WRITE_EXPECTED").is_some() {
         fs::write(&expected, &found).unwrap();
     }
     let expected = fs::read_to_string(expected).unwrap();
