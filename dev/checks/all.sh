@@ -24,7 +24,7 @@ step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet "${selection[@]}" --no-deps --document-private-items
 
 step "the README and the docs against the code"
-cargo test --quiet "${selection[@]}" \
-    --test readme --test promises_in_docs --test errors_in_docs --test iam_in_deploy --test authentication_in_docs
+cargo test --quiet "${selection[@]}" --test readme --test promises_in_docs --test errors_in_docs --test iam_in_deploy \
+    --test authentication_in_docs --test events_in_fixtures
 
 step 'done'

@@ -6,6 +6,11 @@
 //! The time holds for what ships (`cargo test --release -p s3-to-sftp --test large_event -- --nocapture` shows it). A build
 //! without optimisation may take [`FACTOR`] times as long; no event of this size may take that much more.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a measurement is worth telling, with --nocapture"
+)]
+
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;

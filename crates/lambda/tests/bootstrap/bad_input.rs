@@ -477,7 +477,7 @@ async fn an_answer_about_a_whole_batch_of_10_000_stays_below_6_mb() {
 /// Receipts are told up to 256 KiB, and counted all.
 #[tokio::test]
 async fn an_answer_with_more_receipts_than_fit_counts_them_all() {
-    const FILES: usize = 600;
+    const FILES: usize = 800;
     let world = World::new().await;
     let _bootstrap = world.start(&[]);
     let list: Vec<String> = (0..FILES)

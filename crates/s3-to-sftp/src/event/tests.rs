@@ -18,7 +18,6 @@ macro_rules! fixture {
     };
 }
 
-mod fixtures;
 mod wrappers;
 
 fn items(bytes: &[u8]) -> Vec<Item> {

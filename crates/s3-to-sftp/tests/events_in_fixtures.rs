@@ -1,12 +1,18 @@
 //! Every file in `fixtures/events/`, and what is read in it: `fixtures/events/expected.txt`, which
-//! `WRITE_EXPECTED=1 cargo test -p s3-to-sftp every_fixture` writes anew, to be looked through.
+//! `WRITE_EXPECTED=1 cargo test -p s3-to-sftp --test events_in_fixtures` writes anew, to be looked through.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::*;
-use crate::event::batch_operations::Task;
+use s3_to_sftp::event::batch_operations::Task;
+use s3_to_sftp::event::{Event, Item, Message, parse};
 
 #[test]
 fn every_fixture_is_read_as_expected() {
@@ -27,7 +33,7 @@ fn every_fixture_is_read_as_expected() {
         writeln!(found, "{name}\n{}", indented(&event(&bytes))).unwrap();
     }
     let expected = directory.join("expected.txt");
-    if std::env::var_os("WRITE_EXPECTED").is_some() {
+    if env::var_os("WRITE_EXPECTED").is_some() {
         fs::write(&expected, &found).unwrap();
     }
     let expected = fs::read_to_string(expected).unwrap();
@@ -35,6 +41,34 @@ fn every_fixture_is_read_as_expected() {
         assert_eq!(found, expected);
     }
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_examples_of_the_docs_are_fixtures() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let page = fs::read_to_string(root.join("docs/events.md")).unwrap();
+    let kinds = [
+        "s3-",
+        "sns-",
+        "sqs-",
+        "eventbridge-",
+        "failure-of-",
+        "written-",
+        "wrapped-",
+        "other-",
+    ];
+    let names: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| kinds.iter().any(|kind| name.starts_with(kind)))
+        .filter(|name| !name.contains([' ', ':', '=', '/']))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let path = root.join(format!("fixtures/events/{name}.json"));
+        assert!(path.is_file(), "docs/events.md names {name}");
+    }
 }
 
 fn event(bytes: &[u8]) -> String {
