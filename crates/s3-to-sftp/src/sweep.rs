@@ -199,19 +199,25 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
         if self.deliverer.undeleted().holds(name, etag) {
             return Err(ended(None));
         }
+        // Up to where a policy tells objects apart: the directory, or the prefix where that has more.
         let directory = directory(&name.key);
-        if self.asked.contains(directory) || self.asked.len() == ASKED {
+        let beginning = if directory.starts_with(&self.request.prefix) {
+            directory
+        } else {
+            self.request.prefix.as_str()
+        };
+        if self.asked.contains(beginning) || self.asked.len() == ASKED {
             return Ok(());
         }
         let settings = self.deliverer.settings();
         let may = self
             .deliverer
             .s3()
-            .may_dispose(name, &settings.after_delivery, self.nonce)
+            .may_dispose(name, beginning, &settings.after_delivery, self.nonce)
             .await;
         match may {
             Ok(()) => {
-                self.asked.insert(directory.to_owned());
+                self.asked.insert(beginning.to_owned());
                 Ok(())
             }
             Err(error @ (SourceError::Denied(_) | SourceError::ArchiveDenied(_))) => {

@@ -236,6 +236,26 @@ async fn each_directory_is_asked_for() {
     );
 }
 
+/// A role may have what begins so, and nothing else in the directory.
+#[tokio::test]
+async fn a_prefix_that_is_no_directory_is_asked_for_by_itself() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[SENDS]);
+    left(&world, "in/2026-a.csv", 25);
+    left(&world, "in/2026-b/c.csv", 25);
+    world.s3.hook(|request| {
+        if request.operation == "DeleteObject" && !request.key.starts_with("in/2026-") {
+            s3::Action::access_denied()
+        } else {
+            s3::Action::Pass
+        }
+    });
+    let event = sweep("s3://inbox/in/2026-", "1d");
+    let outcome = world.api.invoke(event).await;
+    assert_eq!(outcome.response()["sent"], 2);
+    assert_eq!(world.s3.count("DeleteObject"), 2);
+}
+
 #[tokio::test]
 async fn asking_whether_sources_may_be_deleted_leaves_no_marker() {
     let world = World::new().await;

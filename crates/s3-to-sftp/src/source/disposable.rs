@@ -17,8 +17,8 @@ use crate::settings::AfterDelivery;
 const NO_ETAG: &str = "\"0-s3-to-sftp-asks-whether-it-may\"";
 
 impl S3 {
-    /// Asks S3 whether sources like `object`, in its directory, may be deleted, and be copied into the archive where
-    /// there is one. `nonce` makes the name that is asked about.
+    /// Asks S3 whether sources like `object` may be deleted, and be copied into the archive where there is one. What is
+    /// asked about has a name that begins like theirs, with `beginning`, and goes on with `nonce`.
     ///
     /// # Errors
     ///
@@ -26,12 +26,13 @@ impl S3 {
     pub async fn may_dispose(
         &self,
         object: &ObjectName,
+        beginning: &str,
         after: &AfterDelivery,
         nonce: &str,
     ) -> Result<(), SourceError> {
         let nobody = ObjectName {
             bucket: object.bucket.clone(),
-            key: format!("{}.s3-to-sftp-asks-{nonce}", directory(&object.key)),
+            key: format!("{beginning}.s3-to-sftp-asks-{nonce}"),
         };
         if let AfterDelivery::Move(archive) = after {
             self.may_copy(object, &archive.place_of(&nobody)).await?;
