@@ -12,15 +12,19 @@
 //! | `queue` | queues of the account |
 //! | `process` | the function's processes, as the system sees them |
 //! | `relay` | an object that takes many invocations; messages that fail |
+//! | `crowd` | many small objects, and the partner's cap |
+//! | `sessions` | what sshd has seen of its clients |
 //! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
 //! | `triggers` | uploads, by notification and by queue |
 //! | `update` | `make update` of the old function |
 
 mod account;
 mod aws;
+mod crowd;
 mod process;
 mod queue;
 mod relay;
 mod secrets;
+mod sessions;
 mod triggers;
 mod update;
