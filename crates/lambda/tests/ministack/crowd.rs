@@ -82,16 +82,16 @@ fn fail_now_and_then(s3: &S3Server) -> Arc<AtomicU64> {
         if requests % FAULT_EVERY > 0 {
             return s3::Action::Pass;
         }
-        let is_get = request.operation == "GetObject";
-        match counter.fetch_add(1, Ordering::SeqCst) % 4 {
-            // Nobody asks once more: the message comes again.
-            0 => s3::Action::Fail {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        match (number % 4, request.operation.as_str()) {
+            // Nobody asks once more: the message comes again. (A DELETE would leave the source, and say so.)
+            (0, "GetObject" | "HeadObject") => s3::Action::Fail {
                 status: 400,
                 code: "BadRequest",
                 message: "one of five hundred",
             },
-            1 => s3::Action::LoseAnswer,
-            2 if is_get => s3::Action::CutBody {
+            (1, _) => s3::Action::LoseAnswer,
+            (2, "GetObject") => s3::Action::CutBody {
                 after: SIZE as u64 / 2,
             },
             _ => s3::Action::slow_down(),
@@ -175,15 +175,17 @@ async fn a_crowd_of_objects_keeps_to_the_partners_cap() {
     let account = Account::new().await;
     let s3 = inbox(&account).await;
     let line = Proxy::start(account.sshd().account().port).await;
+    let dead = create_queue(&account, "dead", &json!({})).await;
     let mut environment = environment(&s3);
-    environment.push(("SSH_PORT".to_owned(), line.port().to_string()));
-    // As the template of deploy/ has it.
-    environment.push(("SSH_KEEP_CONNECTION".to_owned(), "no".to_owned()));
+    let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+    set("SSH_PORT", line.port().to_string());
+    // As the template of deploy/ has them.
+    set("SSH_KEEP_CONNECTION", "no".to_owned());
+    set("DEAD_LETTER_QUEUE_URL", dead.url.clone());
     let (runtime, handler) = ("provided.al2023", "bootstrap");
     account
         .create_function_with(runtime, handler, TIMEOUT, &package(), environment)
         .await;
-    let dead = create_queue(&account, "dead", &json!({})).await;
     let queue = create_queue_before(&account, &dead, 20, 6 * TIMEOUT).await;
     let expected = crowd.put(&s3);
     let keys: Vec<&String> = expected.keys().collect();

@@ -11,7 +11,7 @@ use crate::source::SourceError;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::host_key::HostKeyError;
 use crate::ssh::private_key::PrivateKeyError;
-use crate::ssh::{ConnectError, KEY_EXCHANGE};
+use crate::ssh::{CHANNEL, ConnectError, KEY_EXCHANGE, START};
 
 /// What happened. The verdict follows from it, here and nowhere else.
 #[derive(Debug, thiserror::Error)]
@@ -183,22 +183,35 @@ impl Cause {
         )
     }
 
-    /// Whether a connection was refused, or ended, before a credential was offered.
+    /// Whether a connection was refused, or ended, before a credential was offered, or broke behind a login that was
+    /// taken.
     pub(crate) fn is_connection_refused(&self) -> bool {
         let Self::Connect { source, .. } = self else {
             return false;
         };
-        matches!(
+        let is_refused = matches!(
             **source,
             ConnectError::Tcp(_)
                 | ConnectError::Ended {
                     step: KEY_EXCHANGE,
                     ..
                 }
-                | ConnectError::Ssh {
-                    step: KEY_EXCHANGE,
-                    ..
-                }
+        );
+        is_refused || self.is_broken_off()
+    }
+
+    /// Whether a connection that the server took broke without a word while it was made, and no credential can be why:
+    /// none was offered yet, or the login was taken.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            **source,
+            ConnectError::Ssh {
+                step: KEY_EXCHANGE | CHANNEL | START,
+                ..
+            }
         )
     }
 
