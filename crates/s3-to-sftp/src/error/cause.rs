@@ -1,5 +1,7 @@
 //! What happened, and what follows from it: the verdict, and the name that Lambda reports.
 
+use std::io::ErrorKind;
+
 use sftp::StatusCode;
 
 use super::{Scope, Stage, Verdict, VerdictKind};
@@ -206,13 +208,13 @@ impl Cause {
         let Self::Connect { source, .. } = self else {
             return false;
         };
-        matches!(
-            **source,
-            ConnectError::Ssh {
-                step: KEY_EXCHANGE | CHANNEL | START,
-                ..
-            }
-        )
+        match &**source {
+            ConnectError::Ssh { step, .. } => matches!(*step, KEY_EXCHANGE | CHANNEL | START),
+            ConnectError::Tcp(tried) => tried
+                .iter()
+                .any(|(_, error)| error.kind() == ErrorKind::ConnectionReset),
+            _ => false,
+        }
     }
 
     /// Whether what arrived, or what was read, is not what it should be: once that may be chance.
