@@ -23,7 +23,7 @@ use testkit::s3::{self, S3Server};
 use crate::account::{Account, FUNCTION, INBOX, package};
 use crate::process::Function;
 use crate::queue::{Queue, create_queue, create_queue_before, held};
-use crate::relay::{environment, inbox};
+use crate::relay::{environment, inbox, mib};
 use crate::sessions::Sessions;
 
 /// The partner's cap.
@@ -84,8 +84,8 @@ fn fail_now_and_then(s3: &S3Server) -> Arc<AtomicU64> {
         }
         let number = counter.fetch_add(1, Ordering::SeqCst);
         match (number % 4, request.operation.as_str()) {
-            // Nobody asks once more: the message comes again. (A DELETE would leave the source, and say so.)
-            (0, "GetObject" | "HeadObject") => s3::Action::Fail {
+            // Nobody asks once more: the message comes again. (What follows the rename would leave the source, and say so.)
+            (0, "GetObject") => s3::Action::Fail {
                 status: 400,
                 code: "BadRequest",
                 message: "one of five hundred",
@@ -185,9 +185,6 @@ async fn a_crowd_of_objects_keeps_to_the_partners_cap() {
     // As the template of deploy/ has them.
     set("SSH_KEEP_CONNECTION", "no".to_owned());
     set("DEAD_LETTER_QUEUE_URL", dead.url.clone());
-    if std::env::var("CROWD_LOGS").is_ok() {
-        set("LOGGING_LEVEL", "DEBUG".to_owned());
-    }
     let (runtime, handler) = ("provided.al2023", "bootstrap");
     account
         .create_function_with(runtime, handler, TIMEOUT, &package(), environment)
@@ -221,7 +218,6 @@ async fn a_crowd_of_objects_keeps_to_the_partners_cap() {
         let memory = functions.iter().filter_map(|it| it.peak_memory()).max();
         peak = peak.max(memory.unwrap_or_default());
         processes = processes.max(functions.len());
-        keep_logs(&account);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let seconds = begin.elapsed().as_secs_f64();
@@ -272,13 +268,6 @@ async fn a_crowd_of_objects_keeps_to_the_partners_cap() {
     assert!(failed.load(Ordering::SeqCst) >= 2);
 }
 
-fn keep_logs(account: &Account) {
-    if let Ok(path) = std::env::var("CROWD_LOGS") {
-        fs::write(format!("{path}/ministack.txt"), account.ministack().logs()).expect("written");
-        fs::write(format!("{path}/sshd.txt"), account.sshd().logs()).expect("written");
-    }
-}
-
 /// Every file below a directory, by its path there: hidden ones too.
 fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -308,9 +297,4 @@ fn receives(logs: &str) -> usize {
         Some(number(Some(rest))? + number(failures).unwrap_or(0))
     };
     logs.lines().filter_map(batch).sum()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1024 * 1024)
 }

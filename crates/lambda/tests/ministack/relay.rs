@@ -186,7 +186,7 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn mib(bytes: u64) -> f64 {
+pub(crate) fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64
 }
 

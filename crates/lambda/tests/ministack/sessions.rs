@@ -20,8 +20,18 @@ impl Sessions {
     pub(crate) fn of(log: &str) -> Self {
         let mut sessions = Self::default();
         let mut logged_in = BTreeSet::new();
+        // Those of them that have no session yet.
+        let mut fresh = Vec::new();
         for line in log.lines() {
-            let Some(port) = port(line) else { continue };
+            let Some(port) = port(line) else {
+                // Said of nobody, between the login and the session.
+                if line.starts_with("ssh_packet_send_debug: ") && !fresh.is_empty() {
+                    let port = fresh.remove(0);
+                    sessions.open.remove(&port);
+                    logged_in.remove(&port);
+                }
+                continue;
+            };
             if line.starts_with("Connection from ") {
                 sessions.connections += 1;
                 sessions.open.insert(port);
@@ -29,10 +39,14 @@ impl Sessions {
             } else if line.starts_with("Accepted publickey ") {
                 sessions.logins += 1;
                 logged_in.insert(port);
+                fresh.push(port);
                 sessions.most_logged_in = sessions.most_logged_in.max(logged_in.len());
+            } else if line.starts_with("Starting session") {
+                fresh.retain(|it| *it != port);
             } else if ENDS.iter().any(|end| line.contains(end)) {
                 sessions.open.remove(&port);
                 logged_in.remove(&port);
+                fresh.retain(|it| *it != port);
             }
         }
         sessions

@@ -13,7 +13,7 @@ use crate::source::SourceError;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::host_key::HostKeyError;
 use crate::ssh::private_key::PrivateKeyError;
-use crate::ssh::{CHANNEL, ConnectError, KEY_EXCHANGE, START};
+use crate::ssh::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START};
 
 /// What happened. The verdict follows from it, here and nowhere else.
 #[derive(Debug, thiserror::Error)]
@@ -215,6 +215,14 @@ impl Cause {
                 .any(|(_, error)| error.kind() == ErrorKind::ConnectionReset),
             _ => false,
         }
+    }
+
+    /// Whether a connection broke without a word during the login, which some servers mean as a refusal.
+    pub(crate) fn is_broken_login(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        matches!(**source, ConnectError::Ssh { step: LOGIN, .. })
     }
 
     /// Whether what arrived, or what was read, is not what it should be: once that may be chance.

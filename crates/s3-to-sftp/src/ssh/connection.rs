@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::algorithms::{Algorithms, nothing_in_common};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::dial::Dialed;
-use super::error::{CHANNEL, ConnectError, KEY_EXCHANGE, START, ssh};
+use super::error::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START, ssh};
 use super::farewell::Farewell;
 use super::further::Further;
 use super::host_key::{Pinned, fingerprint};
@@ -141,7 +141,7 @@ impl Connection {
         };
         timeout(target.stall_timeout, login.run(progress))
             .await
-            .map_err(silent("the login"))??;
+            .map_err(silent(LOGIN))??;
         let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
             .await
             .map_err(silent(START))??;

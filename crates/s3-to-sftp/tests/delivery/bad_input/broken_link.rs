@@ -208,8 +208,8 @@ async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
     let (world, server) = world().await;
     // More than a window: the first writes are acknowledged before the FSYNC is sent.
     world.put("f", payload::ramp(5 * 1024 * 1024));
-    let proxy = std::sync::Arc::new(testkit::proxy::Proxy::start(server.port()).await);
-    let stalled = std::sync::Arc::clone(&proxy);
+    let proxy = Arc::new(testkit::proxy::Proxy::start(server.port()).await);
+    let stalled = Arc::clone(&proxy);
     server.hook(every(Operation::Fsync, move || {
         stalled.stall();
         Action::Drop
