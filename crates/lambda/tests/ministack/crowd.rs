@@ -242,10 +242,11 @@ async fn a_crowd_of_objects_keeps_to_the_partners_cap() {
     let sessions = Sessions::of(&account.sshd().logs());
     let logs = account.ministack().logs();
     let receives = receives(&logs);
+    let receipts = logs.matches("delivered s3://inbox/").count();
     println!(
         "{} objects in {seconds:.1} s, {} a batch; connections at once: {} at the line, {} at the server, {} \
-         logged in, of {} and {}; {processes} processes; {} cuts, {} of {} S3 requests failed; {receives} receives; \
-         VmHWM {:.1} MiB",
+         logged in, of {} and {}; {processes} processes; {} cuts, {} of {} S3 requests failed; {receives} receives, \
+         {receipts} receipts; VmHWM {:.1} MiB",
         crowd.objects,
         crowd.batch,
         line.most_open(),
