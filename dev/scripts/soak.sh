@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # soak.sh [ARGUMENT…]: the function as it ships, between servers that are killed. `dev/scripts/soak.sh --help` lists the arguments.
-# Without any: then 20 GiB through a real queue, for which the disk needs room. BOOTSTRAP and PACKAGE_ZIP name what is built already.
+# Without any: then 20 GiB through a real queue, for which the disk needs room, and 5,000 small objects. BOOTSTRAP and PACKAGE_ZIP name what is built already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,3 +26,10 @@ export MINISTACK=$PWD/.test/venv/bin/ministack AWS_CLI=$PWD/.test/venv/bin/aws
 export RELAY_MIB=20480 RELAY_TIMEOUT=10 RELAY_MIB_PER_SECOND=0
 cargo test --quiet -p s3-to-sftp-lambda --features real-servers --test ministack -- \
     --nocapture an_object_is_relayed_through_a_queue_by_invocations_that_are_killed
+
+printf '\n5,000 objects of 10 KiB through a real queue, over five connections at most; the link is cut and S3 fails\n'
+# Twice: a login for each object, as the template of deploy/ has it, and one for ten.
+for batch in 1 10; do
+    CROWD_OBJECTS=5000 CROWD_BATCH=$batch cargo test --quiet -p s3-to-sftp-lambda --features real-servers --test ministack -- \
+        --nocapture a_crowd_of_objects_keeps_to_the_partners_cap
+done

@@ -139,7 +139,16 @@ impl<'a> Link<'a> {
                 failure.name,
             ));
         }
-        let opened = self.open(&mut state).await;
+        // What was taken minutes ago is no reason to hang up.
+        let is_good = self.kept.login(SystemTime::now()).is_some();
+        let mut opened = self.open(&mut state).await;
+        // A link that is cut just now is no reason to leave the server alone for a minute: this environment would fail
+        // all that a queue gives it meanwhile, and being done with it at once be given more than its share.
+        if matches!(&opened, Err((_, cause)) if cause.is_broken_off() || is_good && cause.is_broken_login())
+        {
+            sleep(PAUSES[0]).await;
+            opened = self.open(&mut state).await;
+        }
         self.connected(&mut state, opened)
     }
 

@@ -3,12 +3,14 @@
 //! A delay holds every chunk for half the round trip in each direction, with an unbounded queue, so that bandwidth is not
 //! limited by it: what a long line does, and what shows how much a client keeps in flight.
 
+use std::collections::HashMap;
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,8 +57,14 @@ struct Line {
     busy_until: Mutex<Instant>,
     /// How many more bytes go from clients to the server before a cut.
     left: AtomicU64,
+    /// Connections that are still to stall the line, and after how many bytes of theirs.
+    stalls: Mutex<HashMap<u64, u64>>,
     sent: AtomicU64,
+    /// By one connection, at most.
+    most_sent: AtomicU64,
     connections: AtomicU64,
+    open: AtomicU64,
+    most_open: AtomicU64,
 }
 
 impl Proxy {
@@ -85,8 +93,12 @@ impl Proxy {
             rate: AtomicU64::new(0),
             busy_until: Mutex::new(Instant::now()),
             left: AtomicU64::new(u64::MAX),
+            stalls: Mutex::default(),
             sent: AtomicU64::new(0),
+            most_sent: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            most_open: AtomicU64::new(0),
         });
         let thread = ServerThread::start(
             "proxy",
@@ -124,6 +136,17 @@ impl Proxy {
         self.line.stalled.send_replace(true);
     }
 
+    /// A [`stall`](Self::stall) once the client of one connection, the `connection`-th from 1, has sent so many bytes to the
+    /// server, and not one more. It may be asked for before there is that connection.
+    pub fn stall_after(&self, connection: u64, bytes: u64) {
+        self.line.lock_stalls().insert(connection, bytes);
+    }
+
+    /// Whether nothing arrives any more.
+    pub fn is_stalled(&self) -> bool {
+        *self.line.stalled.borrow()
+    }
+
     /// Nothing arrives any more over the connections that there are, and none of them ends; new ones are taken: a NAT that
     /// has dropped its flows.
     pub fn forget(&self) {
@@ -157,10 +180,44 @@ impl Proxy {
         self.line.connections.load(Ordering::SeqCst)
     }
 
+    /// How many connections to the server there have been at once: each counts until both ends have closed it, or a cut.
+    pub fn most_open(&self) -> u64 {
+        self.line.most_open.load(Ordering::SeqCst)
+    }
+
     /// How many bytes clients have sent to the server.
     pub fn bytes_sent(&self) -> u64 {
         self.line.sent.load(Ordering::SeqCst)
     }
+
+    /// How many of them went over one connection, at most.
+    pub fn most_bytes_sent(&self) -> u64 {
+        self.line.most_sent.load(Ordering::SeqCst)
+    }
+}
+
+/// A connection to the server, from before it is made until after it is closed.
+struct Open<'a>(&'a Line);
+
+impl<'a> Open<'a> {
+    fn new(line: &'a Line) -> Self {
+        let open = line.open.fetch_add(1, Ordering::SeqCst) + 1;
+        line.most_open.fetch_max(open, Ordering::SeqCst);
+        Self(line)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What may go to the server at once.
+struct Passed {
+    len: usize,
+    /// Nothing may follow.
+    is_cut: bool,
 }
 
 impl Line {
@@ -177,8 +234,12 @@ impl Line {
             .await
             .ok();
         if *self.forgotten.borrow() >= connection {
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
+    }
+
+    fn lock_stalls(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+        self.stalls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As much as goes through the line at once: at a slow rate little, so that it flows and does not come in gushes.
@@ -208,10 +269,20 @@ impl Line {
         *busy_until
     }
 
-    /// Takes up to `len` bytes from what may still pass.
-    fn pass(&self, len: usize) -> usize {
-        let wanted = len as u64;
-        let before = self
+    /// Takes up to `len` bytes from what may still pass. `before` is what the connection has sent so far.
+    fn pass(&self, connection: u64, before: u64, len: usize) -> Passed {
+        let mut wanted = len as u64;
+        let mut stalls = self.lock_stalls();
+        if let Some(at) = stalls.get(&connection) {
+            let left = at.saturating_sub(before);
+            if left <= wanted {
+                wanted = left;
+                stalls.remove(&connection);
+                self.stalled.send_replace(true);
+            }
+        }
+        drop(stalls);
+        let left = self
             .left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 Some(if left == u64::MAX {
@@ -220,14 +291,19 @@ impl Line {
                     left.saturating_sub(wanted)
                 })
             });
-        let passed = before.unwrap_or(u64::MAX).min(wanted);
+        let passed = left.unwrap_or(u64::MAX).min(wanted);
         self.sent.fetch_add(passed, Ordering::SeqCst);
-        if passed < wanted || self.left.load(Ordering::SeqCst) == 0 {
+        self.most_sent.fetch_max(before + passed, Ordering::SeqCst);
+        let is_cut = passed < wanted || self.left.load(Ordering::SeqCst) == 0;
+        if is_cut {
             // The next connections are not meant.
             self.left.store(u64::MAX, Ordering::SeqCst);
             self.cut();
         }
-        usize::try_from(passed).unwrap_or(len)
+        Passed {
+            len: usize::try_from(passed).unwrap_or(len),
+            is_cut,
+        }
     }
 }
 
@@ -245,6 +321,8 @@ async fn accept(listener: StdListener, target: SocketAddr, line: Arc<Line>) {
 
 async fn connect(mut client: TcpStream, number: u64, target: SocketAddr, line: Arc<Line>) {
     let mut cuts = line.cuts.subscribe();
+    // Goes after the sockets.
+    let _open = Open::new(&line);
     // A server that is not there is seen as a connection that ends at once.
     let Ok(mut server) = TcpStream::connect(target).await else {
         return;
@@ -278,24 +356,35 @@ async fn carry(
 ) {
     let (sender, mut queue) = mpsc::unbounded_channel::<(Instant, Bytes)>();
     let give_out = async {
-        while let Some((at, bytes)) = queue.recv().await {
+        let mut sent = 0;
+        while let Some((at, mut bytes)) = queue.recv().await {
             wait_until(at).await;
-            line.flowing(number).await;
-            let len = if up {
-                line.pass(bytes.len())
-            } else {
+            if !up {
+                line.flowing(number).await;
                 line.answered.store(true, Ordering::SeqCst);
-                bytes.len()
-            };
-            if writer.write_all(&bytes[..len]).await.is_err() {
-                return;
+                if writer.write_all(&bytes).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            while !bytes.is_empty() {
+                line.flowing(number).await;
+                let Passed { len, is_cut } = line.pass(number, sent, bytes.len());
+                if writer.write_all(&bytes[..len]).await.is_err() {
+                    return;
+                }
+                if is_cut {
+                    pending::<()>().await;
+                }
+                bytes.advance(len);
+                sent += len as u64;
             }
         }
         writer.shutdown().await.ok();
     };
     let take_in = async {
         take_in(reader, sender, line, number, up).await;
-        std::future::pending().await
+        pending().await
     };
     tokio::select! {
         () = give_out => {}

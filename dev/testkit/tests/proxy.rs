@@ -13,8 +13,26 @@ const SOON: Duration = Duration::from_secs(20);
 
 struct Pair {
     proxy: Proxy,
+    listener: TcpListener,
     client: TcpStream,
     server: TcpStream,
+}
+
+/// A further connection.
+struct Another {
+    client: TcpStream,
+    server: TcpStream,
+}
+
+impl Another {
+    async fn expect(&mut self, bytes: &[u8]) {
+        let mut read = vec![0; bytes.len()];
+        timeout(SOON, self.server.read_exact(&mut read))
+            .await
+            .expect("in time")
+            .expect("read");
+        assert_eq!(read, bytes);
+    }
 }
 
 impl Pair {
@@ -27,9 +45,18 @@ impl Pair {
         let (server, _) = listener.accept().await.expect("taken");
         Self {
             proxy,
+            listener,
             client,
             server,
         }
+    }
+
+    async fn another(&self) -> Another {
+        let client = TcpStream::connect(("127.0.0.1", self.proxy.port()))
+            .await
+            .expect("connected");
+        let (server, _) = self.listener.accept().await.expect("taken");
+        Another { client, server }
     }
 
     /// Writes on one side and reads as much on the other.
@@ -123,6 +150,75 @@ async fn a_stall_is_silence_and_no_end() {
             .expect("read"),
         b'y'
     );
+}
+
+#[tokio::test]
+async fn a_connection_is_stalled_at_the_byte_that_was_asked_for() {
+    let mut first = Pair::new().await;
+    // Not this one, nor before it has sent so much.
+    first.proxy.stall_after(2, 10);
+    first.send(&[1; 100]).await;
+    let mut second = first.another().await;
+    second.client.write_all(b"12345").await.expect("written");
+    second.expect(b"12345").await;
+    assert!(!first.proxy.is_stalled());
+
+    let text = b"67890 and what waits";
+    second
+        .client
+        .write_all(text)
+        .await
+        .expect("taken by the kernel");
+    second.expect(b"67890").await;
+    assert!(first.proxy.is_stalled());
+    assert_eq!(first.proxy.bytes_sent(), 110);
+    timeout(Duration::from_millis(50), second.server.read_u8())
+        .await
+        .expect_err("silence");
+    first.client.write_all(b"x").await.expect("taken");
+    timeout(Duration::from_millis(50), first.server.read_u8())
+        .await
+        .expect_err("the whole line is stalled");
+
+    // What was sent meanwhile arrives, and nothing stalls once more.
+    first.proxy.go_on();
+    second.expect(&text[5..]).await;
+    assert_eq!(first.server.read_u8().await.expect("read"), b'x');
+    first.send(&[2; 1000]).await;
+    assert!(!first.proxy.is_stalled());
+    assert_eq!(first.proxy.bytes_sent(), 110 + 15 + 1001);
+    assert_eq!(first.proxy.most_bytes_sent(), 1101);
+}
+
+#[tokio::test]
+async fn a_connection_counts_until_both_ends_have_closed_it() {
+    let mut pair = Pair::new().await;
+    pair.send(b"x").await;
+    assert_eq!(pair.proxy.most_open(), 1);
+    let mut second = pair.another().await;
+    assert_eq!(pair.proxy.most_open(), 2);
+    // The client's end alone: the server still has it.
+    second.client.shutdown().await.expect("an end");
+    let end = timeout(SOON, second.server.read_u8()).await;
+    end.expect("in time").expect_err("no more bytes");
+    let third = pair.another().await;
+    assert_eq!(pair.proxy.most_open(), 3);
+    drop(second.server);
+    let end = timeout(SOON, second.client.read_u8()).await;
+    end.expect("in time").expect_err("no more bytes");
+    drop(third);
+    // Two have ended, or will have soon, and a cut ends the first.
+    pair.proxy.cut();
+    let error = timeout(SOON, pair.client.read_u8()).await;
+    error.expect("in time").expect_err("cut");
+    for _ in 0..10 {
+        let another = pair.another().await;
+        pair.proxy.cut();
+        let mut client = another.client;
+        let cut = timeout(SOON, client.read_u8()).await;
+        cut.expect("in time").expect_err("cut");
+    }
+    assert_eq!(pair.proxy.most_open(), 3);
 }
 
 #[tokio::test]

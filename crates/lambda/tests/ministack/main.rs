@@ -14,6 +14,8 @@
 //! | `sweep` | a schedule that finds what no event told of |
 //! | `process` | the function's processes, as the system sees them |
 //! | `relay` | an object that takes many invocations; messages that fail |
+//! | `crowd` | many small objects, and the partner's cap |
+//! | `sessions` | what sshd has seen of its clients |
 //! | `secrets` | Secrets Manager, SSM and S3 as stores of the login |
 //! | `stacks` | the template of `deploy/`, by the commands of docs/deploy.md |
 //! | `triggers` | uploads, by notification and by queue |
@@ -23,10 +25,12 @@
 mod account;
 mod aws;
 mod backfill;
+mod crowd;
 mod process;
 mod queue;
 mod relay;
 mod secrets;
+mod sessions;
 mod stacks;
 mod sweep;
 mod triggers;

@@ -46,7 +46,7 @@ impl Relayed {
 }
 
 /// An S3 for large and slow objects in front of the account's: with a bucket, and the private key.
-async fn inbox(account: &Account) -> S3Server {
+pub(crate) async fn inbox(account: &Account) -> S3Server {
     let s3 = S3Server::start().await;
     s3.create_bucket(INBOX);
     s3.create_bucket("secrets");
@@ -56,7 +56,7 @@ async fn inbox(account: &Account) -> S3Server {
 }
 
 /// What has the function read from there.
-fn environment(s3: &S3Server) -> Vec<(String, String)> {
+pub(crate) fn environment(s3: &S3Server) -> Vec<(String, String)> {
     vec![("AWS_ENDPOINT_URL_S3".to_owned(), s3.endpoint())]
 }
 
@@ -95,7 +95,8 @@ fn hops(logs: &str) -> Option<u64> {
 )]
 async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     const KEY: &str = "large.bin";
-    /// Bytes of a hop after which it is killed: some, and less than half of those that it would have moved.
+    /// Bytes of a hop after which it is killed: some, and less than half of those that it would have moved, so that two
+    /// kills repeat no more than one hop.
     const KILLED_AFTER: u64 = 8 * MIB;
     /// The connections in which that happens.
     const KILLED: [u64; 2] = [3, 5];
@@ -105,6 +106,9 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     let account = Account::new().await;
     let s3 = inbox(&account).await;
     let line = Proxy::start(account.sshd().account().port).await;
+    for connection in KILLED {
+        line.stall_after(connection, KILLED_AFTER);
+    }
     let mut environment = environment(&s3);
     environment.push(("SSH_PORT".to_owned(), line.port().to_string()));
     // A connection for each hop: that is what they are told by here.
@@ -130,8 +134,7 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
     let begin = Instant::now();
     send(&account, &queue, &event.to_string()).await;
 
-    let (mut peak, mut kills, mut connections, mut from) = (0, 0, 0, 0);
-    let (mut longest_hop, mut is_killed) = (0, false);
+    let (mut peak, mut kills) = (0, 0);
     while s3.exists(INBOX, KEY) {
         assert!(
             begin.elapsed() < relayed.most,
@@ -139,25 +142,17 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
             relayed.most,
             account.ministack().logs()
         );
-        if line.connections() > connections {
-            longest_hop = longest_hop.max(line.bytes_sent() - from);
-            (connections, from) = (line.connections(), line.bytes_sent());
-            is_killed = false;
-        }
         let functions = Function::all(account.ministack());
         let memory = functions.iter().filter_map(|it| it.peak_memory()).max();
         peak = peak.max(memory.unwrap_or_default());
-        if !is_killed
-            && kills < KILLED.len()
-            && connections >= KILLED[kills]
-            && line.bytes_sent() - from >= KILLED_AFTER
-        {
+        // However late this is looked at: not a byte more has gone.
+        if line.is_stalled() {
             let [function] = functions[..] else {
                 panic!("one process at a time, not {functions:?}");
             };
             function.kill().await;
+            line.go_on();
             kills += 1;
-            is_killed = true;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -173,7 +168,8 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
         .await;
     assert_eq!(held(&account, &dead).await, 0, "nothing was given up");
     let hops = hops(&account.ministack().logs()).expect("a receipt");
-    let sent = line.bytes_sent();
+    let (sent, longest_hop) = (line.bytes_sent(), line.most_bytes_sent());
+    let connections = line.connections();
     println!(
         "{hops} hand-overs, {kills} kills, {connections} connections, {seconds} s; sent {:.1} MiB \
          of {}, the longest hop {:.1}; VmHWM {:.1} MiB",
@@ -190,7 +186,7 @@ async fn an_object_is_relayed_through_a_queue_by_invocations_that_are_killed() {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn mib(bytes: u64) -> f64 {
+pub(crate) fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64
 }
 

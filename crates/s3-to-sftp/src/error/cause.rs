@@ -1,5 +1,7 @@
 //! What happened, and what follows from it: the verdict, and the name that Lambda reports.
 
+use std::io::ErrorKind;
+
 use sftp::StatusCode;
 
 use super::{Scope, Stage, Verdict, VerdictKind};
@@ -12,7 +14,7 @@ use crate::source::SourceError;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::host_key::HostKeyError;
 use crate::ssh::private_key::PrivateKeyError;
-use crate::ssh::{ConnectError, KEY_EXCHANGE};
+use crate::ssh::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START};
 
 /// What happened. The verdict follows from it, here and nowhere else.
 #[derive(Debug, thiserror::Error)]
@@ -204,23 +206,44 @@ impl Cause {
         )
     }
 
-    /// Whether a connection was refused, or ended, before a credential was offered.
+    /// Whether a connection was refused, or ended, before a credential was offered, or broke behind a login that was
+    /// taken.
     pub(crate) fn is_connection_refused(&self) -> bool {
         let Self::Connect { source, .. } = self else {
             return false;
         };
-        matches!(
+        let is_refused = matches!(
             **source,
             ConnectError::Tcp(_)
                 | ConnectError::Ended {
                     step: KEY_EXCHANGE,
                     ..
                 }
-                | ConnectError::Ssh {
-                    step: KEY_EXCHANGE,
-                    ..
-                }
-        )
+        );
+        is_refused || self.is_broken_off()
+    }
+
+    /// Whether a connection that the server took broke without a word while it was made, and no credential can be why:
+    /// none was offered yet, or the login was taken.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        match &**source {
+            ConnectError::Ssh { step, .. } => matches!(*step, KEY_EXCHANGE | CHANNEL | START),
+            ConnectError::Tcp(tried) => tried
+                .iter()
+                .any(|(_, error)| error.kind() == ErrorKind::ConnectionReset),
+            _ => false,
+        }
+    }
+
+    /// Whether a connection broke without a word during the login, which some servers mean as a refusal.
+    pub(crate) fn is_broken_login(&self) -> bool {
+        let Self::Connect { source, .. } = self else {
+            return false;
+        };
+        matches!(**source, ConnectError::Ssh { step: LOGIN, .. })
     }
 
     /// Whether what arrived, or what was read, is not what it should be: once that may be chance.

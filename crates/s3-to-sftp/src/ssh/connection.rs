@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::algorithms::{Algorithms, nothing_in_common};
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
 use super::dial::Dialed;
-use super::error::{ConnectError, KEY_EXCHANGE, ssh};
+use super::error::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START, ssh};
 use super::farewell::Farewell;
 use super::further::Further;
 use super::host_key::{Pinned, fingerprint};
@@ -141,10 +141,10 @@ impl Connection {
         };
         timeout(target.stall_timeout, login.run(progress))
             .await
-            .map_err(silent("the login"))??;
+            .map_err(silent(LOGIN))??;
         let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
             .await
-            .map_err(silent("the start of SFTP"))??;
+            .map_err(silent(START))??;
 
         Ok(Self {
             sftp,
@@ -237,9 +237,11 @@ impl Connection {
     }
 
     /// Ends the connection. With requests outstanding, or a session that ended with some, it is cut, or
-    /// the server might still carry them out; without, it is told goodbye.
+    /// the server might still carry them out; without, it is told goodbye, and has closed its end when this returns:
+    /// whoever is called next, in another process perhaps, is not one connection more to a partner who counts them.
     pub async fn close(&self) {
         if self.is_at_rest() {
+            self.cut.0.wait_for_peer();
             let goodbye = async {
                 // A server that is gone already needs no goodbye.
                 _ = self
@@ -296,12 +298,12 @@ async fn start_sftp(
         .await
         .map_err(|error| match error {
             russh::Error::ChannelOpenFailure(_) => refused(error.into()),
-            source => ssh(address, "the opening of a channel", source),
+            source => ssh(address, CHANNEL, source),
         })?;
     channel
         .request_subsystem(true, "sftp")
         .await
-        .map_err(|source| ssh(address, "the start of SFTP", source))?;
+        .map_err(|source| ssh(address, START, source))?;
     let (incoming, outgoing) = channel.split();
     let options = sftp::Options {
         stall_timeout: target.stall_timeout,
@@ -315,6 +317,10 @@ async fn start_sftp(
                 .is_some_and(|it| it.is::<SubsystemRefused>()) =>
         {
             Err(refused(SubsystemRefused.into()))
+        }
+        // Not the channel alone has ended: that says nothing of what the server allows.
+        Err(sftp::Error::Closed | sftp::Error::Io(_)) if handle.is_closed() => {
+            Err(ssh(address, START, russh::Error::Disconnect))
         }
         Err(error) => Err(refused(error.into())),
     }

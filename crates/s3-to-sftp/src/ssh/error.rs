@@ -206,6 +206,13 @@ pub enum Unanswered {
 /// The step before any credential is offered.
 pub(crate) const KEY_EXCHANGE: &str = "the key exchange";
 
+/// The step in which credentials are offered.
+pub(crate) const LOGIN: &str = "the login";
+
+/// The steps behind a login that was taken.
+pub(crate) const CHANNEL: &str = "the opening of a channel";
+pub(crate) const START: &str = "the start of SFTP";
+
 /// The connection broke during `step`.
 pub(super) fn ssh(address: SocketAddr, step: &'static str, source: russh::Error) -> ConnectError {
     ConnectError::Ssh {

@@ -16,7 +16,7 @@ use russh::{MethodKind, MethodSet};
 
 use super::algorithms::Algorithms;
 use super::certificate::{Certificate, CertificateError, CertificateSigner, NotSigned};
-use super::error::{ConnectError, ssh};
+use super::error::{ConnectError, LOGIN, ssh};
 use super::farewell::Farewell;
 use super::private_key::PrivateKey;
 use crate::secret::Secret;
@@ -301,10 +301,10 @@ impl<H: Handler> Login<'_, H> {
             Some(said) if progress.has_tried() => self.refused(progress, Some(said)),
             Some(said) => ConnectError::Ended {
                 address: self.address,
-                step: "the login",
+                step: LOGIN,
                 said,
             },
-            None => ssh(self.address, "the login", source),
+            None => ssh(self.address, LOGIN, source),
         }
     }
 

@@ -44,7 +44,7 @@ pub use algorithms::Algorithms;
 pub use certificate::Certificate;
 pub use connection::{Connection, REKEY, Target};
 pub use dial::Dialed;
-pub(crate) use error::KEY_EXCHANGE;
+pub(crate) use error::{CHANNEL, KEY_EXCHANGE, LOGIN, START};
 pub use error::{ConnectError, Unanswered};
 pub use login::{Credentials, Refused};
 pub use private_key::PrivateKey;

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) struct Stream {
     write_timeout: Duration,
     /// Runs while a write waits; every byte that the peer takes ends it.
     write_waits: Option<Pin<Box<Sleep>>>,
+    waits_for_peer: Arc<AtomicBool>,
     received: Arc<AtomicU64>,
     identification: Arc<Mutex<Identification>>,
     /// Closed by dropping, which is how [`Cut::wait`] learns of it.
@@ -35,6 +36,7 @@ pub(super) struct Stream {
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
     token: CancellationToken,
+    waits_for_peer: Arc<AtomicBool>,
     received: Arc<AtomicU64>,
     identification: Arc<Mutex<Identification>>,
     open: watch::Receiver<()>,
@@ -43,6 +45,7 @@ pub(super) struct Cut {
 /// Wraps a connected socket. `write_timeout` is how long the peer may take no byte at all.
 pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut) {
     let token = CancellationToken::new();
+    let waits_for_peer = Arc::new(AtomicBool::new(false));
     let received = Arc::new(AtomicU64::new(0));
     let identification = Arc::default();
     let (open_sender, open) = watch::channel(());
@@ -52,6 +55,7 @@ pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut)
         is_cut: false,
         write_timeout,
         write_waits: None,
+        waits_for_peer: Arc::clone(&waits_for_peer),
         received: Arc::clone(&received),
         identification: Arc::clone(&identification),
         _open: open_sender,
@@ -60,6 +64,7 @@ pub(super) fn cuttable(tcp: TcpStream, write_timeout: Duration) -> (Stream, Cut)
         stream,
         Cut {
             token,
+            waits_for_peer,
             received,
             identification,
             open,
@@ -71,6 +76,11 @@ impl Cut {
     /// Cuts the connection: the peer gets a reset, and nothing that was queued is sent any more.
     pub(super) fn cut(&self) {
         self.token.cancel();
+    }
+
+    /// From now on the socket is closed only when the peer has closed it too: until then the peer counts it.
+    pub(super) fn wait_for_peer(&self) {
+        self.waits_for_peer.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the socket is closed, which is when its task has ended.
@@ -107,6 +117,18 @@ impl Stream {
             ));
         }
         Ok(())
+    }
+
+    /// Ready when the peer has closed its end. Nobody reads any more what it says before.
+    fn poll_peers_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = [0; 1024];
+        loop {
+            let mut unread = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.tcp).poll_read(context, &mut unread))?;
+            if unread.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 
@@ -155,6 +177,11 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check_cut(context)?;
-        Pin::new(&mut self.tcp).poll_shutdown(context)
+        ready!(Pin::new(&mut self.tcp).poll_shutdown(context))?;
+        if self.waits_for_peer.load(Ordering::Relaxed) {
+            self.poll_peers_end(context)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }

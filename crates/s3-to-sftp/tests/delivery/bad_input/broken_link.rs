@@ -1,12 +1,15 @@
 //! A connection that ends in the middle.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use s3_to_sftp::error::VerdictKind;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
 use testkit::sftp::{Action, Operation, every, flags, nth, once};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::world;
@@ -205,8 +208,8 @@ async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
     let (world, server) = world().await;
     // More than a window: the first writes are acknowledged before the FSYNC is sent.
     world.put("f", payload::ramp(5 * 1024 * 1024));
-    let proxy = std::sync::Arc::new(testkit::proxy::Proxy::start(server.port()).await);
-    let stalled = std::sync::Arc::clone(&proxy);
+    let proxy = Arc::new(testkit::proxy::Proxy::start(server.port()).await);
+    let stalled = Arc::clone(&proxy);
     server.hook(every(Operation::Fsync, move || {
         stalled.stall();
         Action::Drop
@@ -270,8 +273,82 @@ async fn no_connection_is_open_when_an_invocation_has_ended() {
         .expect("the server sees its end");
 }
 
-/// A way to the server on which the second connection ends before anything is said.
-async fn gate(port: u16) -> u16 {
+/// A partner who allows five connections counts one until it has closed it itself, and Lambda begins the next
+/// invocation as soon as this one has answered.
+#[tokio::test]
+async fn an_invocation_has_not_ended_before_the_server_has_closed_its_connection() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let port = port.to_string();
+    let server_port = server.port();
+    let is_closed = Arc::new(AtomicBool::new(false));
+    let closed = Arc::clone(&is_closed);
+    let line = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a client");
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port))
+            .await
+            .expect("the server listens");
+        let (mut from_client, mut to_client) = client.split();
+        let (mut from_server, mut to_server) = server.split();
+        let up = async {
+            _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+            _ = to_server.shutdown().await;
+        };
+        _ = tokio::join!(up, tokio::io::copy(&mut from_server, &mut to_client));
+        // A process of the server's ends when it comes to it.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        closed.store(true, Ordering::SeqCst);
+    });
+    let settings = [("SSH_KEEP_CONNECTION", "no"), ("SSH_PORT", port.as_str())];
+    let deliverer = world.deliverer(&settings);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(is_closed.load(Ordering::SeqCst));
+    line.await.expect("it does not panic");
+}
+
+/// A link that is cut while a connection is made costs a second, and not the minute in which a server is left alone: before
+/// the login, and behind it.
+#[tokio::test]
+async fn a_first_connection_that_breaks_is_made_once_more() {
+    let (world, server) = world().await;
+    let port = gate(server.port(), 1).await.to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
+    world.put("f", "content");
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(server.connections(), 1);
+
+    server.hook(once(Operation::Init, || Action::Disconnect));
+    let deliverer = world.deliverer(&[]);
+    world.put("g", "content");
+    let outcome = world.deliver_by(&deliverer, "g").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert_eq!(server.connections(), 3);
+    world.assert_only(&["f", "g"]);
+}
+
+/// Nobody has refused SFTP there; and twice is enough for an invocation.
+#[tokio::test]
+async fn a_connection_that_breaks_behind_the_login_is_no_refusal_of_sftp() {
+    let (world, server) = world().await;
+    world.put("f", "content");
+    server.hook(every(Operation::Init, || Action::Disconnect));
+    let Outcome::Failed(error) = world.deliver("f").await else {
+        panic!("it cannot be delivered");
+    };
+    assert_eq!(error.name(), "ConnectionBroken", "{}", error.report());
+    assert_eq!(error.verdict().kind, VerdictKind::Retry);
+    assert_eq!(server.connections(), 2);
+    assert!(world.has_source("f"));
+}
+
+/// A way to the server on which one connection, the `ended`-th, ends before anything is said.
+async fn gate(port: u16, ended: u64) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");
@@ -281,7 +358,7 @@ async fn gate(port: u16) -> u16 {
             let Ok((mut client, _)) = listener.accept().await else {
                 return;
             };
-            if number == 2 {
+            if number == ended {
                 continue;
             }
             tokio::spawn(async move {
@@ -302,7 +379,7 @@ async fn a_server_that_comes_back_is_gone_on_with() {
     let (world, server) = world().await;
     world.put("f", payload::ramp(SIZE));
     server.hook(nth(Operation::Write, 20, || Action::Disconnect));
-    let port = gate(server.port()).await.to_string();
+    let port = gate(server.port(), 2).await.to_string();
     let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
     let outcome = world.deliver_by(&deliverer, "f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
