@@ -166,6 +166,14 @@ impl<'a> Link<'a> {
         if let Some(connection) = self.join(&mut state).await {
             return Ok(connection);
         }
+        // It was closed when this connection was made: another invocation has failed meanwhile.
+        if let Some(failure) = self.breaker.failure(SystemTime::now()) {
+            return Err(failed_before(
+                &failure.report,
+                failure.verdict,
+                failure.name,
+            ));
+        }
         let mut opened = self.open(&mut state).await;
         for pause in PAUSES {
             match &opened {
@@ -220,7 +228,8 @@ impl<'a> Link<'a> {
                 else {
                     // A rename that is carried out late would publish what the next attempt has half written. The others
                     // go on over another connection.
-                    if shared.sftp().may_move_unseen() {
+                    // Of a session that has ended nothing is known any more.
+                    if shared.is_closed() || shared.sftp().may_move_unseen() {
                         shared.cut().await;
                     }
                     return;
@@ -357,7 +366,18 @@ impl<'a> Link<'a> {
                         refusal = error;
                         refusals.push((login, parts));
                     }
-                    None => return Err(error),
+                    // Nobody is to offer again what was refused a moment ago, because the connection behind it broke.
+                    None => {
+                        let (stage, cause) = error;
+                        let report = Error {
+                            stage,
+                            object: None,
+                            cause,
+                        }
+                        .report();
+                        tracing::warn!("after a refused login: {report}");
+                        break;
+                    }
                 },
                 opened => {
                     state.login = Some(login);
