@@ -4,21 +4,9 @@ use serde_json::{Value, json};
 use testkit::event;
 use testkit::payload;
 use testkit::runtime_api::{Invocation, Outcome};
-use testkit::sftp::{Action, Operation, Request, nth, status};
+use testkit::sftp::{Action, Operation, nth, status};
 
-use crate::world::{BUCKET, World, eventually, notification};
-
-/// A server that lets nobody open a file of this name, whatever its temporary is called.
-fn refuse_to_open(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
-    move |request| {
-        let path = request.path.as_deref().unwrap_or_default();
-        if request.operation == Operation::Open && path.contains(name) {
-            Action::refuse(status::PERMISSION_DENIED)
-        } else {
-            Action::Pass
-        }
-    }
-}
+use crate::world::{BUCKET, World, eventually, notification, refuse_to_open_by};
 
 #[tokio::test]
 async fn an_upload_is_delivered_and_its_source_is_deleted() {
@@ -109,7 +97,9 @@ async fn a_zero_byte_file_is_delivered() {
 async fn records_of_one_event_do_not_depend_on_one_another() {
     let world = World::new().await;
     let _bootstrap = world.start(&[]);
-    world.sftp.hook(refuse_to_open("two"));
+    world
+        .sftp
+        .hook(refuse_to_open_by("two", status::PERMISSION_DENIED));
     let objects = ["one", "two", "three"].map(|key| world.upload(key, key));
     let invocation = Invocation::new(notification(&objects));
 

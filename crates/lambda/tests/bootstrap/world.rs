@@ -128,12 +128,28 @@ pub(crate) fn counts(answer: &Value) -> [u64; 5] {
         .map(|name| answer[name].as_u64().expect("a number"))
 }
 
-/// Has the server refuse to open every file that has `part` in its name.
-pub(crate) fn refuse_to_open(part: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
+/// Whether a request is about the file of this name, or about a temporary of it: whose other half is hexadecimal, and
+/// may spell a short name.
+pub(crate) fn is_about(request: &Request, name: &str) -> bool {
+    let path = request.path.as_deref().unwrap_or_default();
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let rest = file.strip_prefix('.').unwrap_or(file).strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Has the server refuse to open the file of this name, whatever its temporary is called.
+pub(crate) fn refuse_to_open(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync {
+    refuse_to_open_by(name, status::FAILURE)
+}
+
+/// The same, with a status of its own.
+pub(crate) fn refuse_to_open_by(
+    name: &'static str,
+    status: u32,
+) -> impl Fn(&Request) -> Action + Send + Sync {
     move |request| {
-        let path = request.path.as_deref().unwrap_or_default();
-        if request.operation == Operation::Open && path.contains(part) {
-            Action::refuse(status::FAILURE)
+        if request.operation == Operation::Open && is_about(request, name) {
+            Action::refuse(status)
         } else {
             Action::Pass
         }

@@ -57,6 +57,8 @@ struct State {
     happened: usize,
     /// Requests since then that the next one could happen at.
     seen: usize,
+    /// Nothing happens any more.
+    has_ended: bool,
     /// Requests that are held, and have their last look behind them.
     held: usize,
     /// Whole deliveries beside the first one, which no event kills: their requests are not its own.
@@ -104,6 +106,11 @@ impl Plan {
         let happened = self.lock().happened;
         let mut steps = self.steps.iter().take(happened);
         steps.any(|step| step.event == Event::HandOver)
+    }
+
+    /// What has not happened does not happen any more: nobody would deliver what it puts.
+    pub(crate) fn end(&self) {
+        self.lock().has_ended = true;
     }
 
     /// Whether everything has happened.
@@ -294,7 +301,10 @@ impl Plan {
     /// The event that happens at a request that this says it can happen at.
     fn next(&self, can: impl FnOnce(Step, &State) -> bool) -> Option<Event> {
         let mut state = self.lock();
-        let step = *self.steps.get(state.happened)?;
+        let step = *self
+            .steps
+            .get(state.happened)
+            .filter(|_| !state.has_ended)?;
         let event = step.event;
         let is_late = event == Event::HandOver && self.round.stop().is_none();
         let is_alone = matches!(

@@ -76,8 +76,12 @@ async fn play_round(world: &World, case: &Case, round: &Arc<Round>) -> Result<Pl
         is_early =
             hands_over && !plan.has_handed_over() && matches!(first, Some(Outcome::Continued(..)));
     }
-    // Twice: what is held longest may have begun a delivery of its own, with a message of its own.
-    for _ in 0..2 {
+    // What is held longest may have begun a delivery of its own, with a message of its own: so once more. And the last
+    // delivery may leave a connection behind whose requests are still on their way: nothing happens at those.
+    for is_last in [false, false, true] {
+        if is_last {
+            plan.end();
+        }
         round.release().await;
         plan.is_settled().await;
         round.release().await;
