@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,6 +58,8 @@ struct Line {
     busy_until: Mutex<Instant>,
     /// How many more bytes go from clients to the server before a cut.
     left: AtomicU64,
+    /// Connections that end before anything is said.
+    ended: Mutex<RangeInclusive<u64>>,
     /// Connections that are still to stall the line, and after how many bytes of theirs.
     stalls: Mutex<HashMap<u64, u64>>,
     sent: AtomicU64,
@@ -93,6 +96,8 @@ impl Proxy {
             rate: AtomicU64::new(0),
             busy_until: Mutex::new(Instant::now()),
             left: AtomicU64::new(u64::MAX),
+            #[expect(clippy::reversed_empty_ranges, reason = "none")]
+            ended: Mutex::new(1..=0),
             stalls: Mutex::default(),
             sent: AtomicU64::new(0),
             most_sent: AtomicU64::new(0),
@@ -140,6 +145,11 @@ impl Proxy {
     /// server, and not one more. It may be asked for before there is that connection.
     pub fn stall_after(&self, connection: u64, bytes: u64) {
         self.line.lock_stalls().insert(connection, bytes);
+    }
+
+    /// Ends these connections, counted from 1, when they are taken, before anything is said.
+    pub fn end_at_once(&self, connections: RangeInclusive<u64>) {
+        *self.line.lock_ended() = connections;
     }
 
     /// Whether nothing arrives any more.
@@ -242,6 +252,10 @@ impl Line {
         self.stalls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_ended(&self) -> MutexGuard<'_, RangeInclusive<u64>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// As much as goes through the line at once: at a slow rate little, so that it flows and does not come in gushes.
     fn gulp(&self) -> usize {
         match self.rate.load(Ordering::SeqCst) {
@@ -315,6 +329,9 @@ async fn accept(listener: StdListener, target: SocketAddr, line: Arc<Line>) {
             continue;
         };
         let number = line.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        if line.lock_ended().contains(&number) {
+            continue;
+        }
         tokio::spawn(connect(client, number, target, Arc::clone(&line)));
     }
 }

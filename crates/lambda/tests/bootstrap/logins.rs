@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testkit::event;
+use testkit::proxy::Proxy;
 use testkit::runtime_api::RuntimeApi;
 
+use crate::secrets::{RIGHT, SECRET, WRONG, is_previous, text, world};
 use crate::world::World;
 
 /// A queue brings what waits in it to as many environments as there are. Each tries once, and leaves the server alone
@@ -56,4 +58,25 @@ async fn two_hundred_items_in_five_environments_try_a_wrong_password_at_most_ten
         assert!(!logs.contains("wr0ng-s3cret"), "{logs}");
     }
     world.assert_tree(&[]);
+}
+
+/// The second connection, by which the password from before the rotation is to be tried, ends before anything is said. A
+/// first connection that breaks so is made once more; this one's login would begin with what was refused a moment ago.
+#[tokio::test]
+async fn a_connection_that_breaks_behind_a_refused_login_is_not_made_again() {
+    let world = world(|call| text(if is_previous(call) { RIGHT } else { WRONG[0] })).await;
+    let line = Proxy::start(world.sftp.port()).await;
+    line.end_at_once(2..=2);
+    let port = line.port().to_string();
+    let bootstrap = world.start(&[("SSH_PASSWORD", SECRET), ("SSH_PORT", &port)]);
+    let outcome = world.api.invoke(world.uploaded("a", "1")).await;
+    assert_eq!(outcome.error().0, "LoginRefused", "{}", bootstrap.logs());
+    assert_eq!(world.sftp.credentials_sent(), 1);
+    assert_eq!(line.connections(), 2);
+    assert!(world.has_source("a"));
+    let logs = bootstrap.logs();
+    assert!(
+        logs.contains("after a refused login: connecting"),
+        "what became of the second one: {logs}"
+    );
 }

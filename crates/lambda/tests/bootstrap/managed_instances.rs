@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::payload;
+use testkit::proxy::Proxy;
 use testkit::runtime_api::{Invocation, Outcome};
 use testkit::s3;
 use testkit::sftp::{self, Operation};
@@ -169,4 +170,39 @@ async fn a_rename_that_is_given_up_does_not_outlive_its_invocation() {
     );
     assert!(world.file("other") == payload::ramp(100_000));
     assert_eq!(world.sftp.connections(), 2, "{}", bootstrap.logs());
+}
+
+/// Two invocations lose their connection, and the server takes none any more: what the first one has found out by three
+/// attempts, the second one does not try to find out again.
+#[tokio::test]
+async fn a_server_that_is_gone_is_looked_for_once() {
+    let world = World::new().await;
+    let line = Proxy::start(world.sftp.port()).await;
+    line.end_at_once(2..=u64::MAX);
+    let port = line.port().to_string();
+    let bootstrap = world.start(&[CONCURRENCY, ("SSH_PORT", &port)]);
+    let written = Arc::new(Barrier::new(3));
+    let (reached, released) = (Arc::clone(&written), Arc::new(Semaphore::new(0)));
+    let gate = Arc::clone(&released);
+    world.s3.hook(move |request| {
+        // Before the rename.
+        if request.operation != "HeadObject" {
+            return s3::Action::Pass;
+        }
+        let (reached, gate) = (Arc::clone(&reached), Arc::clone(&gate));
+        s3::Action::hold(async move {
+            reached.wait().await;
+            _ = gate.acquire().await;
+        })
+    });
+    let [a, b] = ["a", "b"].map(|key| world.uploaded(key, payload::ramp(100_000)));
+    let (a, b, ()) = tokio::join!(world.api.invoke(a), world.api.invoke(b), async {
+        written.wait().await;
+        line.cut();
+        released.add_permits(2);
+    });
+    a.error();
+    b.error();
+    assert_eq!(line.connections(), 1 + 3, "{}", bootstrap.logs());
+    assert!(world.has_source("a") && world.has_source("b"));
 }

@@ -16,13 +16,14 @@ use testkit::sftp::{Method, SftpServer};
 use crate::world::World;
 
 /// What the server takes, and what it does not.
-const RIGHT: &str = PASSWORD;
-const WRONG: [&str; 3] = [secret!("wrong 1"), secret!("wrong 2"), secret!("wrong 3")];
+pub(crate) const RIGHT: &str = PASSWORD;
+pub(crate) const WRONG: [&str; 3] = [secret!("wrong 1"), secret!("wrong 2"), secret!("wrong 3")];
 
-const SECRET: &str = "arn:aws-eusc:secretsmanager:eusc-de-east-1:123456789012:secret:acme-AbCdEf";
+pub(crate) const SECRET: &str =
+    "arn:aws-eusc:secretsmanager:eusc-de-east-1:123456789012:secret:acme-AbCdEf";
 const PARAMETER: &str = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/acme/password";
 
-async fn server() -> SftpServer {
+pub(crate) async fn server() -> SftpServer {
     SftpServer::builder()
         .password(Some(RIGHT))
         .host_key_seed(7)
@@ -31,17 +32,17 @@ async fn server() -> SftpServer {
 }
 
 /// The function has no password but what the reference names, and `stored` is what the stores answer.
-async fn world(stored: impl FnMut(&Call) -> Answer + Send + 'static) -> World {
+pub(crate) async fn world(stored: impl FnMut(&Call) -> Answer + Send + 'static) -> World {
     let world = World::with(server().await).await;
     world.aws.answer(stored);
     world
 }
 
-fn text(text: &str) -> Answer {
+pub(crate) fn text(text: &str) -> Answer {
     Answer::Body(json!({ "ARN": SECRET, "SecretString": text, "VersionStages": [] }))
 }
 
-fn is_previous(call: &Call) -> bool {
+pub(crate) fn is_previous(call: &Call) -> bool {
     call.body["VersionStage"] == "AWSPREVIOUS"
 }
 

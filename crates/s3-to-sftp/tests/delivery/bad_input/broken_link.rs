@@ -8,6 +8,7 @@ use std::time::Duration;
 use s3_to_sftp::error::VerdictKind;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
+use testkit::proxy::Proxy;
 use testkit::sftp::{Action, Operation, every, flags, nth, once};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -208,7 +209,7 @@ async fn a_link_that_dies_during_a_slow_fsync_is_given_up() {
     let (world, server) = world().await;
     // More than a window: the first writes are acknowledged before the FSYNC is sent.
     world.put("f", payload::ramp(5 * 1024 * 1024));
-    let proxy = Arc::new(testkit::proxy::Proxy::start(server.port()).await);
+    let proxy = Arc::new(Proxy::start(server.port()).await);
     let stalled = Arc::clone(&proxy);
     server.hook(every(Operation::Fsync, move || {
         stalled.stall();
@@ -316,7 +317,9 @@ async fn an_invocation_has_not_ended_before_the_server_has_closed_its_connection
 #[tokio::test]
 async fn a_first_connection_that_breaks_is_made_once_more() {
     let (world, server) = world().await;
-    let port = gate(server.port(), 1).await.to_string();
+    let line = Proxy::start(server.port()).await;
+    line.end_at_once(1..=1);
+    let port = line.port().to_string();
     let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
     world.put("f", "content");
     let outcome = world.deliver_by(&deliverer, "f").await;
@@ -347,31 +350,6 @@ async fn a_connection_that_breaks_behind_the_login_is_no_refusal_of_sftp() {
     assert!(world.has_source("f"));
 }
 
-/// A way to the server on which one connection, the `ended`-th, ends before anything is said.
-async fn gate(port: u16, ended: u64) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a port");
-    let own = listener.local_addr().expect("it is bound").port();
-    tokio::spawn(async move {
-        for number in 1.. {
-            let Ok((mut client, _)) = listener.accept().await else {
-                return;
-            };
-            if number == ended {
-                continue;
-            }
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-                    .await
-                    .expect("the server listens");
-                _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    own
-}
-
 /// A server that is restarted takes no connections for a moment.
 #[tokio::test]
 async fn a_server_that_comes_back_is_gone_on_with() {
@@ -379,7 +357,9 @@ async fn a_server_that_comes_back_is_gone_on_with() {
     let (world, server) = world().await;
     world.put("f", payload::ramp(SIZE));
     server.hook(nth(Operation::Write, 20, || Action::Disconnect));
-    let port = gate(server.port(), 2).await.to_string();
+    let line = Proxy::start(server.port()).await;
+    line.end_at_once(2..=2);
+    let port = line.port().to_string();
     let deliverer = world.deliverer(&[("SSH_PORT", port.as_str())]);
     let outcome = world.deliver_by(&deliverer, "f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
