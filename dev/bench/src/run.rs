@@ -87,6 +87,9 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
     };
     // What earlier runs and the local copy have left to be written is nobody's burden.
     rustix::fs::sync();
+    if workload.in_memory {
+        arrival::have_memory(world.home(), payload.total())?;
+    }
     let (spent, servers) = match tool {
         Tool::Function => function::deliver(&errand, world).await?,
         _ => {
