@@ -123,7 +123,8 @@ resource "aws_sqs_queue_policy" "dead_letter_queue_policy" {
 
 resource "aws_lambda_function" "function" {
   function_name                  = var.name
-  description                    = "s3://${var.bucket}/${var.prefix} to ${var.settings["SSH_HOST"]}"
+  # 256 characters, and a host's name has up to 253.
+  description                    = "To ${var.settings["SSH_HOST"]}"
   runtime                        = "provided.al2023"
   handler                        = "bootstrap"
   architectures                  = [var.architecture]

@@ -20,8 +20,9 @@ variable "prefix" {
   default     = ""
   validation {
     # It becomes a part of a pattern, of an ARN and of JSON text, where these mean something.
-    condition     = can(regex("^[^*?\"$\\\\]*$", var.prefix))
-    error_message = "None of * ? \" $ \\."
+    # Descriptions have it, and a rule's has 512 characters.
+    condition     = can(regex("^[^*?\"$\\\\]{0,400}$", var.prefix))
+    error_message = "Up to 400 characters, none of * ? \" $ \\."
   }
 }
 
@@ -132,9 +133,10 @@ variable "alarm_age" {
 }
 
 variable "oldest_undelivered" {
-  description = "Seconds that an object may lie below the prefix before somebody is told, a day more than sweep_older_than. A sweep measures it."
+  description = "Seconds that an object may lie below the prefix before somebody is told, more than sweep_older_than and a day. A sweep measures it."
   type        = number
-  default     = 259200
+  # A quarter of an hour is the schedule's window.
+  default     = 262800
 }
 
 variable "sweep_schedule" {

@@ -47,7 +47,10 @@ struct Delivery<'a> {
     invocation: &'a Invocation<'a, Next<'a>>,
     once: Once,
     request_id: &'a str,
+    /// How many records of a message are on their way at once.
     width: usize,
+    /// In the order of the records, up to the first failure.
+    is_fifo: bool,
     end: Instant,
 }
 
@@ -77,6 +80,7 @@ impl Batch {
             } else {
                 function.deliverer.width()
             },
+            is_fifo,
             end,
         };
         if is_fifo {
@@ -210,11 +214,29 @@ impl Delivery<'_> {
             Err(error) => vec![Item::Refused(error.clone())],
         };
         let deliver = |item| self.invocation.deliver(item, owner.clone());
-        let deliveries = items
+        let mut deliveries = items
             .into_iter()
             .map(|item| self.once.deliver(item, deliver));
         let mut errors = Vec::new();
-        side_by_side(self.width, deliveries, |failed| errors.extend(failed)).await;
+        if self.is_fifo {
+            // The message comes again as a whole, with what is not begun here. What can never be delivered does not come
+            // again: nothing waits for it.
+            for delivery in deliveries.by_ref() {
+                errors.extend(delivery.await);
+                if !is_hopeless(&errors) && !errors.is_empty() {
+                    break;
+                }
+            }
+            if deliveries.len() > 0 {
+                tracing::warn!(
+                    id = message.id,
+                    records = deliveries.len(),
+                    "handed back unbegun: an earlier record of the message has failed"
+                );
+            }
+        } else {
+            side_by_side(self.width, deliveries, |failed| errors.extend(failed)).await;
+        }
         if is_hopeless(&errors) && give_up(self.function, message, &errors, self.end).await {
             return Vec::new();
         }

@@ -7,6 +7,7 @@
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::batch_operations::{BatchOperations, Target, Task};
 use s3_to_sftp::invocation::Invocation;
+use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::{Outcome, Receipt};
 use s3_to_sftp::side_by_side::side_by_side;
 use s3_to_sftp::source::Disposal;
@@ -60,7 +61,7 @@ pub(crate) async fn deliver(
     let width = function.deliverer.width();
     let deliveries = tasks.into_iter().map(|task| {
         let Task { id, target } = task;
-        let delivery = begin(function, invocation, target, id.is_some(), request_id);
+        let delivery = begin(invocation, target, id.is_some(), request_id);
         async move { (id, delivery.await) }
     });
     side_by_side(width, deliveries, |(id, (code, text))| {
@@ -83,7 +84,6 @@ pub(crate) async fn deliver(
 
 /// One task: what the report is told of it.
 fn begin<'a>(
-    function: &'a Function,
     invocation: &'a Invocation<'_>,
     target: Result<Target, s3_to_sftp::event::EventError>,
     has_id: bool,
@@ -115,7 +115,7 @@ fn begin<'a>(
         };
         let outcome = delivery.await;
         match (&outcome, with_plus) {
-            (Outcome::Gone(_), Some(other)) => gone_with_plus(function, outcome, other).await,
+            (Outcome::Gone(_), Some(other)) => gone_with_plus(invocation, outcome, other).await,
             _ => result(outcome),
         }
     }
@@ -131,25 +131,21 @@ fn refused(error: s3_to_sftp::event::EventError) -> Error {
 
 /// Nothing has the key in which a plus is a blank. What is meant may be the other one, and then it is not delivered.
 async fn gone_with_plus(
-    function: &Function,
+    invocation: &Invocation<'_>,
     gone: Outcome,
-    other: s3_to_sftp::object::ObjectName,
+    other: ObjectName,
 ) -> (Code, String) {
-    match function.deliverer.s3().is_there(&other).await {
+    match invocation.is_there(&other).await {
         Ok(false) => result(gone),
         Ok(true) => {
             let text = format!(
-                "nothing has this key with blanks in place of `+`, and {other} is there: write the plus as %2B in the \
-                 manifest"
+                "the manifest's key means blanks where it has `+`, and nothing is there; {other} is there, with the plus \
+                 in its key: write the plus as %2B in the manifest"
             );
             tracing::error!(object = %other, "{text}");
             (Code::PermanentFailure, text)
         }
-        Err(cause) => failed(&Error {
-            stage: Stage::OpenSource,
-            object: Some(other),
-            cause: Cause::Source(cause),
-        }),
+        Err(error) => failed(&error),
     }
 }
 

@@ -200,6 +200,9 @@ impl<R: Relay> Delivery<'_, R> {
         if let Some(own) = self.settings.names(&name) {
             return Err(Cause::OwnObject(own));
         }
+        if self.settings.is_archived(&name) {
+            return Ok(Outcome::Skipped(Some(name), Skip::Archived));
+        }
         if self.wait(self.turn.of_object(), true).await?.is_none() {
             return Ok(self.hand_back(work).await);
         }

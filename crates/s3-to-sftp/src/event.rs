@@ -118,6 +118,8 @@ pub enum Skip {
     FolderMarker,
     /// `s3:TestEvent`, in the body of a message.
     TestEvent,
+    /// It lies in the archive of `S3_AFTER_DELIVERY`.
+    Archived,
     /// `SSH_ON_CONFLICT=skip`: this path has a file of other content. The source is kept.
     Exists(String),
 }
@@ -134,6 +136,9 @@ impl fmt::Display for Skip {
             Self::FolderMarker => {
                 f.write_str("skipped: a folder marker (the key ends with `/`, the size is 0)")
             }
+            Self::Archived => f.write_str(
+                "skipped: it lies in the function's archive (S3_AFTER_DELIVERY); leave that out of the trigger",
+            ),
             Self::Exists(path) => write!(
                 f,
                 "skipped: {path} exists on the server with other content (SSH_ON_CONFLICT=skip); the source is kept"

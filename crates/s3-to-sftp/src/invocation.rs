@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::Breaker;
 use crate::delivery::{Delivery, Work};
@@ -219,6 +219,25 @@ impl<'a, R: Relay> Invocation<'a, R> {
             ..Work::new(name)
         };
         self.begin(Ok(work), owner.into())
+    }
+
+    /// Whether there is an object under this name, as far as S3 tells before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// S3 refused or did not answer.
+    pub async fn is_there(&self, name: &ObjectName) -> Result<bool, Error> {
+        let asking = timeout_at(self.deadline, self.deliverer.s3.is_there(name));
+        let cause = match asking.await {
+            Ok(Ok(is_there)) => return Ok(is_there),
+            Ok(Err(error)) => Cause::Source(error),
+            Err(_) => Cause::Deadline,
+        };
+        Err(Error {
+            stage: Stage::OpenSource,
+            object: Some(name.clone()),
+            cause,
+        })
     }
 
     fn begin(&self, work: Result<Work, Outcome>, owner: Owner) -> impl Future<Output = Outcome> {

@@ -121,17 +121,9 @@ impl<'a> Link<'a> {
             return connected;
         }
         let _changing = self.kept.changing().await;
-        if let Some(connection) = self.join(&mut state).await {
+        if let Some(connection) = self.find(&mut state).await {
             return Ok(connection);
         }
-        if matches!(state.way, Way::Untried) {
-            state.way = self.kept.take().map_or(Way::Closed, Way::Unproven);
-        }
-        if let Some(connection) = prove(&state.way).await {
-            state.way = Way::Open(self.kept.use_it(Arc::clone(&connection)));
-            return Ok(connection);
-        }
-        self.let_go(&mut state).await;
         if let Some(failure) = self.breaker.failure(SystemTime::now()) {
             return Err(failed_before(
                 &failure.report,
@@ -163,7 +155,7 @@ impl<'a> Link<'a> {
         let _changing = self.kept.changing().await;
         // First, so that it is not found again.
         self.let_go(&mut state).await;
-        if let Some(connection) = self.join(&mut state).await {
+        if let Some(connection) = self.find(&mut state).await {
             return Ok(connection);
         }
         // It was closed when this connection was made: another invocation has failed meanwhile.
@@ -194,13 +186,28 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Takes part in a connection that other invocations of this process are at work on.
-    async fn join(&self, state: &mut State) -> Option<Arc<Connection>> {
-        let part = self.kept.join()?;
-        let connection = Arc::clone(part.connection());
+    /// A connection that this process has: one that other invocations are at work on, or one that is kept and still
+    /// answers. None: there is none, of this invocation neither.
+    async fn find(&self, state: &mut State) -> Option<Arc<Connection>> {
+        if let Some(part) = self.kept.join() {
+            let connection = Arc::clone(part.connection());
+            self.let_go(state).await;
+            state.way = Way::Open(part);
+            return Some(connection);
+        }
+        // What this invocation has not proven yet is what was kept.
+        if !matches!(state.way, Way::Unproven(_)) {
+            self.let_go(state).await;
+            if let Some(idle) = self.kept.take() {
+                state.way = Way::Unproven(idle);
+            }
+        }
+        if let Some(connection) = prove(&state.way).await {
+            state.way = Way::Open(self.kept.use_it(Arc::clone(&connection)));
+            return Some(connection);
+        }
         self.let_go(state).await;
-        state.way = Way::Open(part);
-        Some(connection)
+        None
     }
 
     /// From now on the connection is not to be kept: a delivery failed by it, or gave up waiting.

@@ -262,11 +262,18 @@ impl Settings {
             return Some("list of host keys (SSH_HOST_KEY)");
         }
         match &self.after_delivery {
-            AfterDelivery::Move(archive) if archive.holds(object) => {
+            // Who has no prefix meant another bucket: to say nothing would be to deliver nothing.
+            AfterDelivery::Move(archive) if archive.holds(object) && !archive.has_prefix() => {
                 Some("archive (S3_AFTER_DELIVERY)")
             }
             _ => None,
         }
+    }
+
+    /// Whether an object lies in the archive of this function. Where the archive is below the prefix that triggers it, each
+    /// object that is delivered makes an event more.
+    pub fn is_archived(&self, object: &ObjectName) -> bool {
+        matches!(&self.after_delivery, AfterDelivery::Move(archive) if archive.has_prefix() && archive.holds(object))
     }
 }
 

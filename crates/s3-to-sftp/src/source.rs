@@ -257,23 +257,11 @@ impl S3 {
     ///
     /// S3 did not say.
     pub async fn look(&self, version: &ObjectVersion) -> Result<Look, SourceError> {
-        let name = &version.name;
-        let answer = self
-            .client
-            .head_object()
-            .bucket(&name.bucket)
-            .key(&name.key)
-            .send()
-            .await;
-        match answer {
-            Ok(head) => {
-                let same = is_version(&head, version);
-                Ok(if same { Look::Same } else { Look::Replaced })
-            }
-            // An answer to HEAD has no body and so no code; the GET before has shown the bucket.
-            Err(error) if status(&error) == Some(404) => Ok(Look::Gone),
-            Err(error) => Err(SourceError::from_sdk(error)),
-        }
+        Ok(match self.head(&version.name).await? {
+            Some(head) if is_version(&head, version) => Look::Same,
+            Some(_) => Look::Replaced,
+            None => Look::Gone,
+        })
     }
 
     /// Whether there is an object under this name.
@@ -282,6 +270,11 @@ impl S3 {
     ///
     /// S3 refused or did not answer.
     pub async fn is_there(&self, name: &ObjectName) -> Result<bool, SourceError> {
+        Ok(self.head(name).await?.is_some())
+    }
+
+    /// None: nothing is there, or no such bucket; an answer to HEAD has no body and so no code.
+    async fn head(&self, name: &ObjectName) -> Result<Option<HeadObjectOutput>, SourceError> {
         let answer = self
             .client
             .head_object()
@@ -290,8 +283,8 @@ impl S3 {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(true),
-            Err(error) if status(&error) == Some(404) => Ok(false),
+            Ok(head) => Ok(Some(head)),
+            Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(SourceError::from_sdk(error)),
         }
     }

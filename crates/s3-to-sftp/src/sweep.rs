@@ -92,7 +92,7 @@ impl Deliverer {
             Err(_) if sweep.swept.sent == 0 => Err((None, Cause::Deadline)),
             Err(_) => {
                 sweep.swept.reached = Some(std::mem::take(&mut sweep.sent));
-                Ok(())
+                sweep.not_sent().map_or(Ok(()), Err)
             }
         };
         let result = result.map_err(|(object, cause)| Error {
@@ -142,13 +142,15 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
                 None => break,
             }
         }
-        match self.swept.not_sent {
-            0 => Ok(()),
-            count => {
-                let why = format!("the queue did not take {count} of the messages").into();
-                Err((None, Cause::SweepNotSent(RelayError::Failed(why))))
-            }
-        }
+        self.not_sent().map_or(Ok(()), Err)
+    }
+
+    fn not_sent(&self) -> Option<Ended> {
+        let count = self.swept.not_sent;
+        (count > 0).then(|| {
+            let why = format!("the queue did not take {count} of the messages").into();
+            (None, Cause::SweepNotSent(RelayError::Failed(why)))
+        })
     }
 
     async fn look_at(&mut self, object: Listed) -> Result<(), Ended> {
@@ -167,7 +169,8 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
             self.swept.folder_markers += 1;
             return Ok(());
         }
-        if self.deliverer.settings().names(&name).is_some() {
+        let settings = self.deliverer.settings();
+        if settings.names(&name).is_some() || settings.is_archived(&name) {
             self.swept.own += 1;
             return Ok(());
         }
@@ -196,9 +199,8 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
         etag: Option<&str>,
     ) -> Result<(), Ended> {
         let ended = |source| (Some(name.clone()), Cause::SourceNotDeleted(source));
-        if self.deliverer.undeleted().holds(name, etag) {
-            return Err(ended(None));
-        }
+        let undeleted = self.deliverer.undeleted();
+        let is_held = undeleted.holds(name, etag);
         // Up to where a policy tells objects apart: the directory, or the prefix where that has more.
         let directory = directory(&name.key);
         let beginning = if directory.starts_with(&self.request.prefix) {
@@ -206,7 +208,8 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
         } else {
             self.request.prefix.as_str()
         };
-        if self.asked.contains(beginning) || self.asked.len() == ASKED {
+        let is_known = self.asked.contains(beginning) || self.asked.len() == ASKED;
+        if is_known && !is_held {
             return Ok(());
         }
         let settings = self.deliverer.settings();
@@ -216,6 +219,7 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
             .may_dispose(name, beginning, &settings.after_delivery, self.nonce)
             .await;
         match may {
+            Ok(()) if is_held && !undeleted.may_go_once_more(name) => Err(ended(None)),
             Ok(()) => {
                 self.asked.insert(beginning.to_owned());
                 Ok(())

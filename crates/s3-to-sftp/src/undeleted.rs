@@ -10,9 +10,16 @@ use crate::source::Disposal;
 /// More are not remembered: whoever cannot delete a thousand sources is told of it by the first.
 const REMEMBERED: usize = 1000;
 
-/// Their names, and the ETags that were delivered.
+/// Their names.
 #[derive(Debug, Default)]
-pub(crate) struct Undeleted(Mutex<HashMap<ObjectName, String>>);
+pub(crate) struct Undeleted(Mutex<HashMap<ObjectName, Delivered>>);
+
+#[derive(Debug)]
+struct Delivered {
+    etag: String,
+    /// A sweep has had it sent again.
+    went_once_more: bool,
+}
 
 impl Undeleted {
     /// Takes notice of what became of a record.
@@ -30,8 +37,15 @@ impl Undeleted {
         let mut undeleted = self.lock();
         if *disposal != Disposal::NotDeleted {
             undeleted.remove(&name);
+        } else if let Some(delivered) = undeleted.get_mut(&name) {
+            delivered.went_once_more &= delivered.etag == *etag;
+            delivered.etag.clone_from(etag);
         } else if undeleted.len() < REMEMBERED {
-            undeleted.insert(name, etag.clone());
+            let delivered = Delivered {
+                etag: etag.clone(),
+                went_once_more: false,
+            };
+            undeleted.insert(name, delivered);
         }
     }
 
@@ -42,10 +56,19 @@ impl Undeleted {
         let etag = etag.map(|etag| etag.trim_matches('"'));
         undeleted
             .get(name)
-            .is_some_and(|delivered| Some(delivered.as_str()) == etag)
+            .is_some_and(|delivered| Some(delivered.etag.as_str()) == etag)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectName, String>> {
+    /// Whether a sweep may have it sent again, now that S3 says that its directory's sources may be deleted: once. What is
+    /// refused then is refused for this object alone, and would be sent every day.
+    pub(crate) fn may_go_once_more(&self, name: &ObjectName) -> bool {
+        let mut undeleted = self.lock();
+        undeleted
+            .get_mut(name)
+            .is_none_or(|delivered| !std::mem::replace(&mut delivered.went_once_more, true))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectName, Delivered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -108,6 +108,11 @@ impl AwsCalls {
         wanted.cloned().collect()
     }
 
+    /// Forgets the calls so far.
+    pub fn forget(&self) {
+        lock(&self.state.calls).clear();
+    }
+
     /// The actions that were called, in order.
     pub fn actions(&self) -> Vec<String> {
         let calls = lock(&self.state.calls);

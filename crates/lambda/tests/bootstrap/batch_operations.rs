@@ -372,6 +372,28 @@ async fn what_does_not_fit_into_the_invocation_is_not_handed_over() {
     world.assert_tree(&[]);
 }
 
+/// The second look is part of the invocation's time.
+#[tokio::test]
+async fn a_plus_that_cannot_be_looked_for_in_time_is_tried_again() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[]);
+    world.upload("a+b", "1");
+    world.s3.hook(|request| {
+        if request.operation == "HeadObject" && request.key == "a+b" {
+            s3::Action::Delay(Duration::from_secs(60))
+        } else {
+            s3::Action::Pass
+        }
+    });
+    let mut event = batch_operations(SCHEMA, BUCKET, &[("t", "", None)]);
+    event["tasks"][0]["s3Key"] = json!("a+b");
+    let invocation = Invocation::new(event).time(Duration::from_secs(3));
+    let outcome = world.api.run(&invocation).await;
+    let (code, text) = only(outcome.response());
+    assert_eq!(code, "TemporaryFailure", "{text}");
+    assert!(world.has_source("a+b"));
+}
+
 /// Whether a plus is a blank in such a key, AWS's own pages do not agree on. A wrong guess must not look like an object that is gone.
 #[tokio::test]
 async fn a_plus_that_may_be_one_is_not_taken_for_an_object_that_is_gone() {

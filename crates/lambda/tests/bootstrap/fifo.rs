@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::event;
 use testkit::sftp::{Operation, Request};
 
-use crate::world::{World, failures, is_about, refuse_to_open};
+use crate::world::{World, failures, is_about, notification, refuse_to_open};
 
 /// Messages (id, group), each with an object of its own, whose key is the id.
 fn batch(world: &World, messages: &[(&str, &str)]) -> Value {
@@ -79,6 +79,31 @@ async fn behind_the_first_failure_of_a_group_the_rest_of_it_is_handed_back_and_o
     assert_eq!(published(&world).len(), 3);
     assert!(published(&world).is_sorted(), "{:?}", published(&world));
     world.assert_tree(&["a1", "a2", "a3", "a4", "b1", "b2", "b3"]);
+}
+
+/// A message of two records is a group by itself: the second one does not overtake the first. What can never be delivered
+/// holds up nothing.
+#[tokio::test]
+async fn behind_the_first_failure_in_a_message_the_rest_of_it_is_not_begun() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[]);
+    world.sftp.hook(refuse_to_open("a2"));
+    let keys = ["../a0", "a1", "a2", "a3"];
+    let body = notification(&keys.map(|key| world.upload(key, key))).to_string();
+    let batch = json!({ "Records": [event::fifo_message("m", "a", &body, 1)] });
+    let outcome = world.api.invoke(batch.clone()).await;
+    assert_eq!(outcome.response(), &failures(&["m"]));
+    world.assert_tree(&["a1"]);
+    bootstrap
+        .wait_for_line(|line| {
+            line.contains("handed back unbegun") && line.contains("\"records\":1")
+        })
+        .await;
+
+    world.sftp.clear_hooks();
+    let outcome = world.api.invoke(batch).await;
+    assert_eq!(outcome.response(), &failures(&["m"]));
+    world.assert_tree(&["a1", "a2", "a3"]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use testkit::s3;
 use testkit::sftp::{self, Operation};
 use tokio::sync::{Barrier, Semaphore};
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, is_about};
 
 const CONCURRENCY: (&str, &str) = ("AWS_LAMBDA_MAX_CONCURRENCY", "4");
 
@@ -18,8 +18,23 @@ const CONCURRENCY: (&str, &str) = ("AWS_LAMBDA_MAX_CONCURRENCY", "4");
 const SHORT: Duration = Duration::from_secs(3);
 
 fn is_of_stalled(request: &sftp::Request) -> bool {
-    let path = request.path.as_deref();
-    path.is_some_and(|path| path.contains("stalled"))
+    is_about(request, "stalled")
+}
+
+/// Holds the HEAD before the rename of one object, when all of it is written, until a permit is there; the first semaphore
+/// has one when it is reached.
+fn hold_before_rename(world: &World, key: &'static str) -> (Arc<Semaphore>, Arc<Semaphore>) {
+    let (reached, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (reaches, held) = (Arc::clone(&reached), Arc::clone(&gate));
+    world.s3.hook(move |request| {
+        if request.operation != "HeadObject" || request.key != key {
+            return s3::Action::Pass;
+        }
+        reaches.add_permits(1);
+        let held = Arc::clone(&held);
+        s3::Action::hold(async move { held.acquire().await.map(drop) })
+    });
+    (reached, gate)
 }
 
 fn assert_delivered(outcome: &Outcome) {
@@ -92,16 +107,7 @@ async fn a_stalled_file_does_not_cut_the_others() {
             sftp::Action::Pass
         }
     });
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    world.s3.hook(move |request| {
-        // The HEAD before the rename: all is written.
-        if request.operation != "HeadObject" || request.key != "other" {
-            return s3::Action::Pass;
-        }
-        let held = Arc::clone(&held);
-        s3::Action::hold(async move { held.acquire().await.map(drop) })
-    });
+    let (_, gate) = hold_before_rename(&world, "other");
     let short = Invocation::new(stalled).time(SHORT);
     let (_, ()) = tokio::join!(
         async {
@@ -147,15 +153,7 @@ async fn a_rename_that_is_given_up_does_not_outlive_its_invocation() {
             sftp::Action::Pass
         }
     });
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    world.s3.hook(move |request| {
-        if request.operation != "HeadObject" || request.key != "other" {
-            return s3::Action::Pass;
-        }
-        let held = Arc::clone(&held);
-        s3::Action::hold(async move { held.acquire().await.map(drop) })
-    });
+    let (_, gate) = hold_before_rename(&world, "other");
     let short = Invocation::new(stalled).time(SHORT);
     let (_, ()) = tokio::join!(
         async { assert_delivered(&world.api.invoke(other).await) },
@@ -205,4 +203,24 @@ async fn a_server_that_is_gone_is_looked_for_once() {
     b.error();
     assert_eq!(line.connections(), 1 + 3, "{}", bootstrap.logs());
     assert!(world.has_source("a") && world.has_source("b"));
+}
+
+/// An invocation loses its connection, and another one makes one and leaves it to be kept: that is the one to go on with.
+#[tokio::test]
+async fn a_connection_that_another_invocation_has_left_is_gone_on_with() {
+    let world = World::new().await;
+    let line = Proxy::start(world.sftp.port()).await;
+    let port = line.port().to_string();
+    let bootstrap = world.start(&[CONCURRENCY, ("SSH_PORT", &port)]);
+    let (reached, gate) = hold_before_rename(&world, "first");
+    let first = world.uploaded("first", payload::ramp(100_000));
+    let (first, ()) = tokio::join!(world.api.invoke(first), async {
+        _ = reached.acquire().await;
+        line.cut();
+        assert_delivered(&world.api.invoke(world.uploaded("other", "1")).await);
+        gate.add_permits(1);
+    });
+    assert_delivered(&first);
+    assert_eq!(line.connections(), 2, "{}", bootstrap.logs());
+    assert_eq!(world.sftp.open_connections(), 1);
 }

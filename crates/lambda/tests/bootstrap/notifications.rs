@@ -6,7 +6,37 @@ use testkit::payload;
 use testkit::runtime_api::{Invocation, Outcome};
 use testkit::sftp::{Action, Operation, nth, status};
 
-use crate::world::{BUCKET, World, eventually, notification, refuse_to_open_by};
+use crate::world::{BUCKET, World, counts, eventually, notification, refuse_to_open_by};
+
+/// An archive below the prefix that triggers the function makes an event of each copy: no error, and no dead letter.
+#[tokio::test]
+async fn what_lies_in_the_archive_is_skipped() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[("S3_AFTER_DELIVERY", "move:s3://inbox/done/")]);
+    let outcome = world.api.invoke(world.uploaded("a", "1")).await;
+    assert_eq!(counts(outcome.response()), [1, 0, 0, 0, 0]);
+    let stored = world.s3.stored(BUCKET, "done/a").expect("it was moved");
+    let event = notification(&[event::ObjectRef::stored("done/a", &stored)]);
+    let outcome = world.api.invoke(event).await;
+    assert_eq!(counts(outcome.response()), [0, 0, 1, 0, 0]);
+    bootstrap
+        .wait_for_line(|line| {
+            line.contains("s3://inbox/done/a") && line.contains("leave that out of the trigger")
+        })
+        .await;
+    assert!(world.has_source("done/a"));
+    world.assert_tree(&["a"]);
+}
+
+/// Who gives no prefix meant another bucket. Nothing would ever be delivered, and nobody would be told.
+#[tokio::test]
+async fn a_bucket_that_is_all_archive_is_refused() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[("S3_AFTER_DELIVERY", "move:s3://inbox/")]);
+    let outcome = world.api.invoke(world.uploaded("a", "1")).await;
+    assert_eq!(outcome.error().0, "OwnObject");
+    assert!(world.has_source("a"));
+}
 
 #[tokio::test]
 async fn an_upload_is_delivered_and_its_source_is_deleted() {

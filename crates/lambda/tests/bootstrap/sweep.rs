@@ -279,6 +279,36 @@ async fn what_is_not_reached_in_time_is_left_to_the_next_run() {
     assert_eq!(outcome.response()["sent"], 1_001);
 }
 
+/// What the queue did not take is told, even where the time is over before the end.
+#[tokio::test]
+async fn what_the_queue_never_takes_fails_a_sweep_that_is_cut_off() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[SENDS]);
+    for number in 0..1_001 {
+        left(&world, &format!("in/{number:05}"), 25);
+    }
+    world.s3.hook(|request| {
+        if request.operation == "ListObjectsV2" && request.number == 2 {
+            s3::Action::Delay(Duration::from_secs(60))
+        } else {
+            s3::Action::Pass
+        }
+    });
+    world.aws.answer(|call| {
+        if call.body.to_string().contains("in/00003") {
+            Answer::Body(all_but(call, &["3"]))
+        } else {
+            Answer::Well
+        }
+    });
+    let event = sweep("s3://inbox/in/", "1d");
+    let invocation = Invocation::new(event).time(Duration::from_secs(6));
+    let outcome = world.api.run(&invocation).await;
+    let (error_type, message) = outcome.error();
+    assert_eq!(error_type, "SweepNotSent", "{message}");
+    assert!(message.contains("did not take 1 of"), "{message}");
+}
+
 /// Such a queue takes no message without a group, and a message of a group waits for those before it.
 #[tokio::test]
 async fn a_fifo_queue_gets_a_group_for_each_message() {

@@ -303,7 +303,7 @@ async fn an_archive_that_takes_nothing_ends_the_sweep_before_anything_is_sent() 
     assert_eq!(world.s3.keys("archive"), [""; 0], "asking leaves nothing");
 }
 
-/// One source alone, which no question about its directory shows.
+/// Its directory's sources may be deleted, and so it is sent once more; it is refused for itself alone, and so not again.
 #[tokio::test]
 async fn a_source_that_this_process_could_not_delete_ends_the_sweep() {
     let world = World::new().await;
@@ -319,19 +319,43 @@ async fn a_source_that_this_process_could_not_delete_ends_the_sweep() {
             s3::Action::Pass
         }
     });
-    assert_eq!(world.api.invoke(event).await.response()["delivered"], 1);
+    let outcome = world.api.invoke(event.clone()).await;
+    assert_eq!(outcome.response()["delivered"], 1);
+    let sweep = sweep("s3://inbox/in/", "1d");
+    let outcome = world.api.invoke(sweep.clone()).await;
+    assert_eq!(outcome.response()["sent"], 3);
+    world.aws.forget();
+    let outcome = world.api.invoke(event).await;
+    assert_eq!(outcome.response()["delivered"], 1);
     let texts = ["s3://inbox/in/b: the sweep failed", "it was delivered"];
-    let event = sweep("s3://inbox/in/", "1d");
-    is_refused(&world, event.clone(), "SourceNotDeleted", &texts).await;
+    is_refused(&world, sweep.clone(), "SourceNotDeleted", &texts).await;
 
     // Another object under its name is none that was delivered.
-    world.upload("in/b", "2");
-    left(&world, "in/b", 25);
     world.upload("in/b", "3");
     let age = Duration::from_secs(25 * crate::sweep::HOUR);
     world
         .s3
         .set_last_modified(BUCKET, "in/b", SystemTime::now() - age);
-    let outcome = world.api.invoke(event).await;
+    let outcome = world.api.invoke(sweep).await;
     assert_eq!(outcome.response()["sent"], 3);
+}
+
+#[tokio::test]
+async fn a_permission_that_comes_back_lets_the_sweep_go_on() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[SENDS]);
+    let event = world.uploaded("in/a", "1");
+    left(&world, "in/a", 25);
+    deny(&world, "DeleteObject");
+    let outcome = world.api.invoke(event.clone()).await;
+    assert_eq!(outcome.response()["delivered"], 1);
+    let sweep = sweep("s3://inbox/in/", "1d");
+    is_refused(&world, sweep.clone(), "SourceNotDeleted", &["in/a"]).await;
+
+    world.s3.clear_hooks();
+    let outcome = world.api.invoke(sweep).await;
+    assert_eq!(outcome.response()["sent"], 1);
+    let outcome = world.api.invoke(event).await;
+    assert_eq!(outcome.response()["delivered"], 1);
+    assert!(!world.has_source("in/a"));
 }

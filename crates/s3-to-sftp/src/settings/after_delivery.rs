@@ -36,6 +36,10 @@ impl ArchivePrefix {
     pub(super) fn holds(&self, object: &ObjectName) -> bool {
         object.bucket == self.bucket && object.key.starts_with(&self.prefix)
     }
+
+    pub(super) fn has_prefix(&self) -> bool {
+        !self.prefix.is_empty()
+    }
 }
 
 pub(super) fn after_delivery(value: &str) -> Result<AfterDelivery, Unfit> {
