@@ -34,7 +34,7 @@ test: ## sets this machine up and runs all tests, against real servers too
 	@REAL_SERVERS="$(REAL_SERVERS)" dev/scripts/test.sh
 
 soak: ## kills and freezes the real function on real servers, fifty times and more; ARGS="--kills N --seed S", --help
-	@dev/scripts/soak.sh $(ARGS)
+	@REAL_SERVERS="$(REAL_SERVERS)" dev/scripts/soak.sh $(ARGS)
 
 bench: ## moves the same bytes by the function, sftp, rclone, lftp and Python; ARGS=--quick shows that it runs, --help the rest
 	@dev/scripts/bench.sh $(ARGS)

@@ -7,17 +7,27 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `main` | arguments, settings, exit status |
+//! | `main` | arguments, exit status |
+//! | `given`, `env_file` | what settings are read from |
+//! | `check` | goes the way step by step, without an object |
 //! | `send` | delivers the objects that are named |
 //! | `clean` | lists and removes temporaries that deliveries left |
+//! | `settings` | shows what is set, and what can be |
 
+mod check;
 mod clean;
+mod env_file;
+mod given;
 mod send;
+mod settings;
 
-use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use given::Given;
 use s3_to_sftp::settings::Settings;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -26,48 +36,119 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 #[derive(Debug, Parser)]
-#[command(version, about = "Delivers S3 objects to an SFTP server", after_help = AFTER_HELP)]
+#[command(name = "s3-to-sftp", version, about = "Delivers S3 objects to an SFTP server", after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Read settings from this file, a NAME=VALUE to a line, before the environment
+    #[arg(long, value_name = "FILE", global = true)]
+    env_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Go the way to the server step by step, and say what works and what to do about the rest
+    Check(check::Arguments),
     /// Deliver objects; their sources are kept unless --move is given
     Send(send::Arguments),
     /// List the temporaries that dead deliveries left on the server; remove them with --yes
     Clean(clean::Arguments),
+    /// Show what is set, and where, secrets masked
+    Settings(settings::Arguments),
+    /// Print the completions of a shell
+    Completions {
+        /// Which one
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
 }
 
 const AFTER_HELP: &str = "\
-The server and the login are read from the environment, as the function reads them:
-SSH_HOST, SSH_USERNAME, SSH_PASSWORD or SSH_PRIVATE_KEY, and what the README lists.
+The server and the login are read from the environment, or the file of --env-file, as the function reads them:
+SSH_HOST, SSH_USERNAME, SSH_PASSWORD or SSH_PRIVATE_KEY, and what --help or the README lists.
 
 Exit status: 0 all that was asked for is done, 1 something is not, 2 could not start.";
 
 /// Something could not be started: bad arguments, bad settings.
 const COULD_NOT_START: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     // Clap answers bad arguments with 2 by itself.
-    let Arguments { command } = Arguments::parse();
-    let loaded = match Settings::from_lookup(|name| env::var(name).ok()) {
+    let Arguments { command, env_file } = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    match &command {
+        Command::Completions { shell } => return completions(*shell),
+        Command::Man => return man(),
+        Command::Check(_) | Command::Send(_) | Command::Clean(_) | Command::Settings(_) => {}
+    }
+    let given = match Given::new(env_file.as_deref()) {
+        Ok(given) => given,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::from(COULD_NOT_START);
+        }
+    };
+    start_logging();
+    if let Command::Settings(arguments) = &command {
+        return settings::run(arguments, &given);
+    }
+    let loaded = match Settings::from_lookup(|name| given.lookup(name)) {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain(&problems.to_string());
             return ExitCode::from(COULD_NOT_START);
         }
     };
-    start_logging();
-    for warning in &loaded.warnings {
+    for warning in given.warnings().iter().chain(&loaded.warnings) {
         tracing::warn!("{warning}");
     }
-    match command {
-        Command::Send(arguments) => send::run(arguments, loaded.settings).await,
-        Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
-    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("no threads can be started: {error}"));
+            return ExitCode::from(COULD_NOT_START);
+        }
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Check(arguments) => check::run(arguments, loaded.settings, &given).await,
+            Command::Send(arguments) => send::run(arguments, loaded.settings).await,
+            Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
+            Command::Settings(_) | Command::Completions { .. } | Command::Man => {
+                unreachable!("answered above")
+            }
+        }
+    })
+}
+
+fn parse() -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches()?;
+    Arguments::from_arg_matches(&matches)
+}
+
+/// `--help` has all settings, `-h` only where they are read from.
+fn command() -> clap::Command {
+    let help = format!("{AFTER_HELP}\n\n{}", settings::help());
+    Arguments::command().after_long_help(help)
+}
+
+/// Whoever reads may leave: that is no error.
+fn completions(shell: Shell) -> ExitCode {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "s3-to-sftp", &mut text);
+    _ = io::stdout().write_all(&text);
+    ExitCode::SUCCESS
+}
+
+fn man() -> ExitCode {
+    let mut text = Vec::new();
+    // Into memory, where nothing fails.
+    _ = clap_mangen::Man::new(command()).render(&mut text);
+    _ = io::stdout().write_all(&text);
+    ExitCode::SUCCESS
 }
 
 /// Only what needs attention: the results say the rest. russh and the SDK print secrets below INFO.
@@ -75,9 +156,11 @@ fn start_logging() {
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)
         // It warns of each object that was uploaded in parts, which nobody can do anything about.
-        .with_target("aws_sdk_s3::http_response_checksum", LevelFilter::ERROR);
+        .with_target("aws_sdk_s3::http_response_checksum", LevelFilter::ERROR)
+        // And of each place that it has looked for a region or credentials in. The error says that there are none.
+        .with_target("aws_config", LevelFilter::ERROR);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_target(false)
         .without_time();
     tracing_subscriber::registry()

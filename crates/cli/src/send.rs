@@ -1,146 +1,176 @@
 //! `send`: delivers the objects that are named, by the handler's own path.
 
-use std::io::{self, Write};
+mod dry_run;
+mod named;
+mod record;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use s3_to_sftp::event::{Item, Job};
-use s3_to_sftp::invocation::Deliverer;
-use s3_to_sftp::object::ObjectName;
+use clap::builder::RangedU64ValueParser;
+use s3_to_sftp::error::{Cause, Error, Stage};
+use s3_to_sftp::event::Item;
+use s3_to_sftp::invocation::{Deliverer, Invocation};
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::{AfterDelivery, Settings};
 use s3_to_sftp::side_by_side::side_by_side;
-use s3_to_sftp::source::{Disposal, S3};
-use serde_json::json;
+use s3_to_sftp::source::S3;
 use tokio::time::Instant;
+
+use crate::COULD_NOT_START;
+use dry_run::{Foreseen, foresee};
+use named::{Named, Place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to deliver: s3://BUCKET/KEY, the key as S3 has it, not encoded
-    #[arg(required = true, value_name = "s3://BUCKET/KEY")]
-    objects: Vec<Object>,
+    #[arg(required_unless_present = "event", value_name = "s3://BUCKET/KEY")]
+    places: Vec<Place>,
+    /// Deliver everything below what is named: s3://BUCKET/PREFIX/
+    #[arg(short, long, conflicts_with = "event")]
+    recursive: bool,
+    /// Deliver what an event names, in any form that the function takes; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "places")]
+    event: Option<PathBuf>,
     /// Delete each source once it is delivered, as the function does
     #[arg(long = "move")]
     delete: bool,
+    /// Say what would be delivered, and where to; the server is not asked
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Deliver so many files at once, in place of `SSH_MAX_FILES`
+    #[arg(short, long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    jobs: Option<usize>,
     /// Print a JSON record per object
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Object(ObjectName);
-
-impl FromStr for Object {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, key) = text
-            .strip_prefix("s3://")
-            .and_then(|rest| rest.split_once('/'))
-            .filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
-            .ok_or("expected s3://BUCKET/KEY")?;
-        Ok(Self(ObjectName {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        }))
-    }
 }
 
 /// Nobody ends a person's command but the person: a month is no deadline.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
+    let Arguments {
+        places,
+        recursive,
+        event,
+        delete,
+        dry_run,
+        jobs,
+        json,
+    } = arguments;
+    let named = match Named::new(places, recursive, event.as_deref()) {
+        Ok(named) => named,
+        Err(problem) => {
+            crate::complain(&problem);
+            return ExitCode::from(COULD_NOT_START);
+        }
+    };
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
     let mut settings = settings;
     // There is no next invocation.
     settings.keep_connection = false;
-    if !arguments.delete {
+    if !delete {
         settings.after_delivery = AfterDelivery::Keep;
+    }
+    if let Some(jobs) = jobs {
+        settings.max_files = jobs;
     }
     let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws));
     let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
-    // Nobody else has this owner, so nobody else's temporary is touched.
-    let owner = format!("{:032x}", rand::random::<u128>());
-
-    let mut status = ExitCode::SUCCESS;
-    let deliveries = arguments.objects.into_iter().map(|Object(name)| {
-        let job = Job {
-            name,
-            etag: None,
-            version_id: None,
-            size: None,
-            sequencer: None,
-        };
-        invocation.deliver(Item::Job(job), owner.as_str())
-    });
-    side_by_side(deliverer.width(), deliveries, |outcome| {
-        if !is_delivered(&outcome) {
-            status = ExitCode::FAILURE;
+    let mut sending = Sending {
+        deliverer: &deliverer,
+        invocation: &invocation,
+        // Nobody else has this owner, so nobody else's temporary is touched.
+        owner: format!("{:032x}", rand::random::<u128>()),
+        dry_run,
+        json,
+        status: ExitCode::SUCCESS,
+    };
+    match named {
+        Named::Items(items) => sending.send(items).await,
+        Named::Below(places) => {
+            for place in places {
+                sending.send_below(&place).await;
+            }
         }
-        if print(&outcome, arguments.json).is_err() {
-            // Whoever read the results has left: what was asked for is done all the same.
-        }
-    })
-    .await;
+    }
+    let status = sending.status;
     invocation.finish().await;
     status
 }
 
-/// A key that a person typed and that is not there is a mistake, where for the function it is a
-/// duplicate event.
-fn is_delivered(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Delivered(_, disposal) => *disposal != Disposal::NotDeleted,
-        Outcome::Skipped(..) => true,
-        // Nothing hands over on a command line.
-        Outcome::Gone(_) | Outcome::Failed(_) | Outcome::Continued(..) => false,
-    }
+struct Sending<'a> {
+    deliverer: &'a Deliverer,
+    invocation: &'a Invocation<'a>,
+    owner: String,
+    dry_run: bool,
+    json: bool,
+    status: ExitCode,
 }
 
-fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
-    let line = if json {
-        Some(json_line(outcome)?)
-    } else {
-        line(outcome)
-    };
-    match line {
-        Some(line) => writeln!(io::stdout(), "{line}"),
-        None => Ok(()),
+impl Sending<'_> {
+    async fn send(&mut self, items: Vec<Item>) {
+        let (width, json, status) = (self.deliverer.width(), self.json, &mut self.status);
+        if self.dry_run {
+            let foreseen = items.into_iter().map(|item| foresee(self.deliverer, item));
+            side_by_side(width, foreseen, |foreseen| {
+                if matches!(foreseen, Foreseen::Other(ref outcome) if !record::is_delivered(outcome))
+                {
+                    *status = ExitCode::FAILURE;
+                }
+                // Whoever read the results may have left: what was asked for is done all the same.
+                _ = foreseen.print(json);
+            })
+            .await;
+            return;
+        }
+        let deliver = |item| self.invocation.deliver(item, self.owner.as_str());
+        let deliveries = items.into_iter().map(deliver);
+        side_by_side(width, deliveries, |outcome| {
+            if !record::is_delivered(&outcome) {
+                *status = ExitCode::FAILURE;
+            }
+            _ = record::print(&outcome, json);
+        })
+        .await;
     }
-}
 
-/// For people. Failures are on standard error already.
-fn line(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Delivered(receipt, _) => Some(receipt.to_string()),
-        Outcome::Failed(_) => None,
-        Outcome::Gone(name) => Some(format!("gone {name}")),
-        Outcome::Continued(name, _) => Some(format!("continued {name}")),
-        Outcome::Skipped(_, why) => Some(why.to_string()),
+    /// Page by page: what is below a prefix may be more than fits into memory.
+    async fn send_below(&mut self, place: &Place) {
+        let Place { bucket, key } = place;
+        let (mut next, mut count) = (None, 0);
+        loop {
+            let page = match self.deliverer.s3().list(bucket, key, next).await {
+                Ok(page) => page,
+                Err(error) => return self.cannot_list(place, error),
+            };
+            count += page.objects.len();
+            let items = page.objects.into_iter().map(|it| named::listed(bucket, it));
+            self.send(items.collect()).await;
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        if count == 0 {
+            tracing::warn!("nothing lies below {place}");
+        }
     }
-}
 
-/// For programs: the receipt, or what there is in place of one.
-fn json_line(outcome: &Outcome) -> serde_json::Result<String> {
-    let (name, mut record) = match outcome {
-        Outcome::Delivered(receipt, _) => return serde_json::to_string(receipt),
-        Outcome::Failed(error) => (
-            error.object.as_ref(),
-            json!({ "outcome": "failed", "error_type": error.name(), "error": error.report() }),
-        ),
-        Outcome::Gone(name) => (Some(name), json!({ "outcome": "gone" })),
-        Outcome::Continued(name, _) => (Some(name), json!({ "outcome": "continued" })),
-        Outcome::Skipped(name, why) => (
-            name.as_ref(),
-            json!({ "outcome": "skipped", "reason": why.to_string() }),
-        ),
-    };
-    if let Some(name) = name {
-        record["bucket"] = name.bucket.clone().into();
-        record["key"] = name.key.clone().into();
+    fn cannot_list(&mut self, place: &Place, error: s3_to_sftp::source::SourceError) {
+        let error = Error {
+            stage: Stage::OpenSource,
+            object: None,
+            cause: Cause::Listing(place.to_string(), error),
+        };
+        tracing::error!(error_type = error.name(), "{}", error.report());
+        self.status = ExitCode::FAILURE;
+        if self.json {
+            _ = record::print(&Outcome::Failed(error), true);
+        }
     }
-    serde_json::to_string(&record)
 }

@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testkit::event::{self, ObjectRef};
 use testkit::payload;
 use testkit::s3::{Algorithm, Coverage, S3Server};
 use testkit::sftp::{Action, Operation, SftpServer, every, status};
@@ -344,4 +345,174 @@ async fn an_endpoint_of_s3_alone_is_used() {
     let ended = Ended::of(command).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(world.file("a.csv") == payload::ramp(1000));
+}
+
+#[tokio::test]
+async fn everything_below_a_prefix_is_delivered_page_by_page() {
+    let world = World::new().await;
+    for number in 0..1_003 {
+        world
+            .s3
+            .put(BUCKET, &format!("acme/{number:04}"), number.to_string());
+    }
+    world.s3.put(BUCKET, "acme/folder/", "");
+    world.s3.put(BUCKET, "acme-old/a", "not below it");
+    let ended = world
+        .run(&[
+            "send",
+            "--recursive",
+            "--move",
+            "--jobs",
+            "64",
+            "s3://inbox/acme/",
+        ])
+        .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.s3.keys(BUCKET), ["acme-old/a", "acme/folder/"]);
+    for number in [0, 999, 1_000, 1_002] {
+        assert_eq!(
+            world.file(&format!("acme/{number:04}")),
+            number.to_string().as_bytes()
+        );
+    }
+    let told = ended.stdout.lines();
+    assert_eq!(
+        told.filter(|line| line.starts_with("delivered ")).count(),
+        1_003
+    );
+    assert!(
+        ended.stdout.contains("skipped: a folder marker"),
+        "{}",
+        ended.stderr
+    );
+
+    let ended = world.run(&["send", "-r", "s3://inbox/nothing/"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("nothing lies below s3://inbox/nothing/"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_prefix_that_is_no_directory_could_not_start() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "acme/a", "1");
+    for (arguments, told) in [
+        (
+            &["send", "-r", "s3://inbox/acme"][..],
+            "give s3://inbox/acme/ to deliver everything below it",
+        ),
+        (&["send", "s3://inbox/"], "names no object"),
+        (&["send", "-r", "--event", "f"], "cannot be used with"),
+        (&["send", "--jobs", "0", "s3://inbox/a"], "1..=256"),
+    ] {
+        let ended = world.run(arguments).await;
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{arguments:?}: {ended:?}");
+    }
+    assert_eq!(world.sftp.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist_is_exit_status_1_with_its_name() {
+    let world = World::new().await;
+    for arguments in [
+        &["send", "-r", "s3://no-such-bucket/a/"][..],
+        &["send", "s3://no-such-bucket/a"],
+    ] {
+        let ended = world.run(arguments).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("s3://no-such-bucket/a"), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_delivered_and_where_to() {
+    let world = World::new().await;
+    world.s3.put(BUCKET, "acme/a b.csv", "12345");
+    world.s3.put(BUCKET, "acme/../b", "1");
+    let arguments = ["send", "--dry-run", "--move", "-r", "s3://inbox/acme/"];
+    let mut command = world.command(&arguments);
+    command
+        .env("SSH_DIR", "in")
+        .env("SSH_FILENAME", "{stem}-{size}{etag}");
+    let bad = Ended::of(command).await;
+    assert_eq!(bad.code, Some(2), "there is no {{size}}: {bad:?}");
+    let mut command = world.command(&arguments);
+    command.env("SSH_DIR", "in").env("S3_STRIP_PREFIX", "acme/");
+    let ended = Ended::of(command).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(
+        ended.stdout,
+        "would deliver s3://inbox/acme/a b.csv to in/a b.csv (5 bytes)\n"
+    );
+    assert!(ended.stderr.contains("acme/../b"), "{ended:?}");
+    assert_eq!(world.sftp.connections(), 0);
+    assert_eq!(world.s3.keys(BUCKET).len(), 2);
+
+    let ended = world
+        .run(&[
+            "send",
+            "-n",
+            "--json",
+            "s3://inbox/acme/a b.csv",
+            "s3://inbox/gone",
+        ])
+        .await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let records: Vec<Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let foreseen = json!({
+        "outcome": "foreseen", "bucket": BUCKET, "key": "acme/a b.csv", "bytes": 5, "remote_path": "acme/a b.csv",
+    });
+    assert_eq!(records[0], foreseen);
+    assert_eq!(records[1]["outcome"], "gone");
+}
+
+#[tokio::test]
+async fn an_event_is_delivered_as_the_function_would() {
+    let world = World::new().await;
+    let objects = ["a", "b c"].map(|key| ObjectRef::stored(key, &world.s3.put(BUCKET, key, key)));
+    let event = event::sqs(&[("m", event::notification(BUCKET, &objects).to_string())]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("event.json");
+    fs::write(&path, event.to_string()).expect("written");
+    let path = path.to_str().expect("text");
+    let ended = world.run(&["send", "--event", path]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(world.files(), ["a", "b c"]);
+    assert_eq!(world.s3.keys(BUCKET), ["a", "b c"], "they are kept");
+
+    for (content, code, told) in [
+        ("{\"s3\": 1}", 2, "event.json: "),
+        ("", 2, "event.json: "),
+        (
+            "{\"sweep\": \"s3://inbox/a/\", \"older_than\": \"1d\"}",
+            2,
+            "asks for a sweep",
+        ),
+    ] {
+        fs::write(path, content).expect("written");
+        let ended = world.run(&["send", "--event", path]).await;
+        assert_eq!(ended.code, Some(code), "{content}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{content}: {ended:?}");
+    }
+    let ended = world.run(&["send", "--event", "/no/such/file"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    // A record that cannot be read is lost by nobody's silence.
+    fs::write(
+        path,
+        json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "m", "body": "no" }] })
+            .to_string(),
+    )
+    .expect("written");
+    let ended = world.run(&["send", "--event", path]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
 }

@@ -1,9 +1,12 @@
 //! An event in, an answer or an error out.
 
+use std::env;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Context, LambdaEvent};
+use s3_to_sftp::check::{self, Step};
 use s3_to_sftp::error::{Cause, Error, Stage};
+use s3_to_sftp::event::check::CheckRequest;
 use s3_to_sftp::event::{self, Event, EventError, Item};
 use s3_to_sftp::invocation::Invocation;
 use s3_to_sftp::receipt::{Outcome, Receipt};
@@ -69,6 +72,10 @@ pub(crate) async fn handle(
             invocation.finish().await;
             sweep::run(function, request, &context.request_id, times.end).await
         }
+        Ok(Event::Check(request)) => {
+            invocation.finish().await;
+            Ok(check(function, request, times.end).await)
+        }
         Ok(Event::Notification(items)) => {
             let next = Next::after_direct(&function.aws, &context.invoked_function_arn);
             let invocation = invocation.handing_over_to(next);
@@ -84,6 +91,22 @@ pub(crate) async fn handle(
             direct.answer(give_up)
         }
     }
+}
+
+/// Each step of the way, run from where the function runs. What fails is the answer, not an error: somebody waits for it.
+async fn check(function: &Function, request: CheckRequest, end: Instant) -> Value {
+    let options = check::Options {
+        prefix: request.prefix,
+        write: request.write,
+        nonce: format!("{:032x}", rand::random::<u128>()),
+        time: end.saturating_duration_since(Instant::now()),
+    };
+    let settings = Step::of_settings(|name| env::var(name).ok());
+    let mut steps = vec![settings.record()];
+    let telling = |step: Step| steps.push(step.record());
+    let is_well = function.deliverer.check(&options, telling).await;
+    tracing::info!(ok = is_well, "checked");
+    json!({ "ok": is_well, "steps": steps })
 }
 
 /// What has become of a direct event.

@@ -3,6 +3,7 @@
 mod advice;
 mod cause;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -103,21 +104,37 @@ impl Error {
 
     /// One line: object, stage, causes, and what to do next.
     pub fn report(&self) -> String {
-        let mut report = self.to_string();
-        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(self);
-        while let Some(error) = cause {
-            // Libraries' errors often print their source themselves, and then hand it out as well.
-            let text = error.to_string();
-            if !report.ends_with(&text) {
-                report.push_str(": ");
-                report.push_str(&text);
-            }
-            cause = error.source();
-        }
-        if let Some(next) = self.cause.next() {
+        let mut report = self.chain();
+        if let Some(next) = self.next() {
             _ = write!(report, "; next: {next}");
         }
         report
+    }
+
+    /// What to do next; none where the causes say all there is.
+    pub fn next(&self) -> Option<Cow<'static, str>> {
+        self.cause.next()
+    }
+
+    /// One line: object, stage and causes.
+    fn chain(&self) -> String {
+        format!("{self}: {}", self.causes())
+    }
+
+    /// One line: the causes, each once.
+    pub fn causes(&self) -> String {
+        let mut text = self.cause.to_string();
+        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&self.cause);
+        while let Some(error) = cause {
+            // Libraries' errors often print their source themselves, and then hand it out as well.
+            let next = error.to_string();
+            if !text.ends_with(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `error` | why an event cannot be read |
 
 pub mod batch_operations;
+pub mod check;
 mod error;
 mod eventbridge;
 mod key;
@@ -37,6 +38,7 @@ pub use error::EventError;
 use crate::hand_over::{HandOver, HandOverRefused};
 use crate::object::ObjectName;
 use batch_operations::BatchOperations;
+use check::CheckRequest;
 use error::{WRAPPERS, excerpt};
 use sweep::{SweepRefused, SweepRequest};
 use wire::{Any, Envelope, Shape, read};
@@ -52,6 +54,8 @@ pub enum Event {
     BatchOperations(BatchOperations),
     /// A schedule asks for what was left behind.
     Sweep(Result<SweepRequest, SweepRefused>),
+    /// A person who wants to know how far the function comes. The answer says.
+    Check(CheckRequest),
     /// `s3:TestEvent`, which S3 sends when a notification is set up. To be acknowledged.
     Test,
 }
@@ -162,6 +166,9 @@ pub fn parse(bytes: &[u8]) -> Result<Event, EventError> {
         }
         Shape::BatchOperations => batch_operations::read(bytes).map(Event::BatchOperations),
         Shape::Sweep => Ok(Event::Sweep(sweep::read(bytes))),
+        Shape::Check => check::read(bytes)
+            .map(Event::Check)
+            .ok_or_else(|| EventError::not_an_event(bytes)),
         shape => items(shape, bytes, Way::START).map(Event::Notification),
     }
 }
@@ -225,7 +232,7 @@ fn items(shape: Shape, bytes: &[u8], way: Way) -> Result<Vec<Item>, EventError> 
         Shape::Written(written) => redrive::item(1, written).map(|item| vec![item]),
         Shape::List(entries) => redrive::list(entries, bytes),
         // Whoever waits for the answer to these does not wait behind a wrapper.
-        Shape::BatchOperations | Shape::Sweep | Shape::Unknown => {
+        Shape::BatchOperations | Shape::Sweep | Shape::Check | Shape::Unknown => {
             Err(EventError::not_an_event(bytes))
         }
     }

@@ -102,6 +102,10 @@ impl Deliverer {
         &self.s3
     }
 
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     pub(crate) fn undeleted(&self) -> &Undeleted {
         &self.undeleted
     }

@@ -24,6 +24,7 @@
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
 //! | [`sweep`] | what has lain in S3 for too long, sent to the queue |
 //! | `undeleted` | sources that were delivered and could not be deleted |
+//! | [`check`] | each step of the way to the partner, without an object |
 //! | [`clean`] | the temporaries that dead deliveries left |
 //! | [`receipt`] | what became of a record |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
@@ -33,6 +34,7 @@
 //! | [`secrets`] | values that lie in S3, Secrets Manager or the Parameter Store |
 
 mod breaker;
+pub mod check;
 pub mod clean;
 pub mod delivery;
 mod destination;

@@ -55,6 +55,7 @@ fn the_examples_of_the_docs_are_fixtures() {
         "failure-of-",
         "written-",
         "wrapped-",
+        "check-",
         "other-",
     ];
     let names: Vec<&str> = page
@@ -79,6 +80,11 @@ fn event(bytes: &[u8]) -> String {
         Ok(Event::BatchOperations(batch)) => lines(batch.tasks.iter().map(task)),
         Ok(Event::Sweep(Ok(sweep))) => {
             format!("sweep {sweep} of what is older than {:?}", sweep.older_than)
+        }
+        Ok(Event::Check(check)) => {
+            let prefix = check.prefix.map(|prefix| format!(" and {prefix}"));
+            let probe = if check.write { " by a probe" } else { "" };
+            format!("check the way{}{probe}", prefix.unwrap_or_default())
         }
         Ok(Event::Sweep(Err(refused))) => format!("refused: {refused}"),
         Err(error) => format!("refused: {error}"),

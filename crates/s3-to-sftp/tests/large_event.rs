@@ -58,7 +58,7 @@ fn jobs(event: &Event) -> usize {
             .map(|it| it.content.as_deref().map_or(0, count))
             .sum(),
         Event::Notification(items) => count(items),
-        Event::Test | Event::BatchOperations(_) | Event::Sweep(_) => 0,
+        Event::Test | Event::BatchOperations(_) | Event::Sweep(_) | Event::Check(_) => 0,
     }
 }
 

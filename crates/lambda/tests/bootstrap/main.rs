@@ -30,6 +30,7 @@
 
 mod bad_input;
 mod batch_operations;
+mod check;
 mod environment;
 mod eventbridge;
 mod failed;

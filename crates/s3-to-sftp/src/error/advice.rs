@@ -15,14 +15,14 @@ use crate::ssh::{ConnectError, Unanswered};
 
 impl Cause {
     /// The next step; none where the cause says all there is.
-    pub(super) fn next(&self) -> Option<Cow<'static, str>> {
+    pub(crate) fn next(&self) -> Option<Cow<'static, str>> {
         let next = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) | Self::Sweep(_) => return None,
             Self::Listing(_, SourceError::Denied(_)) => {
                 "grant the function's role s3:ListBucket on the bucket"
             }
             Self::Listing(_, SourceError::NoSuchBucket(_)) => {
-                "check the bucket's name in the schedule's `sweep`, and the function's region"
+                "check the bucket's name, and the region"
             }
             Self::SourceNotDeleted(_) => {
                 "grant the function's role s3:DeleteObject and s3:GetObject on the objects, and s3:ListBucket on the \

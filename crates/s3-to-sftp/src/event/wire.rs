@@ -88,6 +88,8 @@ pub(super) struct Envelope {
     batch_operations: Option<IgnoredAny>,
     /// That it is there: [`super::sweep`] reads the rest.
     sweep: Option<IgnoredAny>,
+    /// That it is there: [`super::check`] reads the rest.
+    check: Option<IgnoredAny>,
     // By hand.
     bucket: Any,
     key: Any,
@@ -113,6 +115,8 @@ pub(super) enum Shape {
     BatchOperations,
     /// A schedule's.
     Sweep,
+    /// A person's.
+    Check,
     Written(Written),
     List(Vec<Any<Envelope>>),
     Unknown,
@@ -149,6 +153,9 @@ impl Envelope {
         }
         if self.sweep.is_some() {
             return Shape::Sweep;
+        }
+        if self.check.is_some() {
+            return Shape::Check;
         }
         let (bucket, key) = (self.bucket.text(), self.key.text());
         if bucket.is_some() || key.is_some() {

@@ -42,7 +42,7 @@ impl TemporaryTemplate {
     }
 
     /// The temporary of the file `name` in `parent`, which is empty or ends with `/`.
-    pub(super) fn beside(&self, parent: &str, name: &str, tag: &str) -> TemporaryPath {
+    pub(crate) fn beside(&self, parent: &str, name: &str, tag: &str) -> TemporaryPath {
         let mut full = parent.to_owned();
         let mut directories = Vec::new();
         for segment in self

@@ -65,6 +65,7 @@ pub struct Connection {
     handle: Handle<Client>,
     cut: CutOnDrop,
     address: SocketAddr,
+    login: String,
     seen: Seen,
 }
 
@@ -139,7 +140,7 @@ impl Connection {
             // `auth2.c` builds it from the configuration, whatever was tried.
             lists_all: cut.identification().starts_with("SSH-2.0-OpenSSH_"),
         };
-        timeout(target.stall_timeout, login.run(progress))
+        let login = timeout(target.stall_timeout, login.run(progress))
             .await
             .map_err(silent(LOGIN))??;
         let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
@@ -153,6 +154,7 @@ impl Connection {
             handle,
             cut: guard,
             address,
+            login,
             seen,
         })
     }
@@ -201,6 +203,16 @@ impl Connection {
     /// The fingerprint of the host key that the server proved, `SHA256:…`.
     pub fn host_key(&self) -> String {
         self.seen.host_key().clone()
+    }
+
+    /// The account, and by which methods it was let in: `publickey (ssh-ed25519), then password`.
+    pub fn login(&self) -> (&str, &str) {
+        (&self.target.username, &self.login)
+    }
+
+    /// Whether the host key was compared with one that is known; else any was accepted.
+    pub fn is_host_key_known(&self) -> bool {
+        self.target.host_keys.is_some()
     }
 
     /// The algorithms in use.

@@ -138,12 +138,12 @@ impl From<AuthResult> for Answer {
 }
 
 impl<H: Handler> Login<'_, H> {
-    /// Logs in. A credential that the server refuses is not offered again.
-    pub(super) async fn run(mut self, mut progress: Progress) -> Result<(), LoginError> {
+    /// Logs in; the methods by which that was, in order. A credential that the server refuses is not offered again.
+    pub(super) async fn run(mut self, mut progress: Progress) -> Result<String, LoginError> {
         if progress.asks_first() {
             let answer = self.handle.authenticate_none(self.username).await;
             match self.answered(answer, &progress)? {
-                Answer::In => return Ok(()),
+                Answer::In => return Ok("none".to_owned()),
                 Answer::More { offered, .. } => progress.learn(offered),
             }
         }
@@ -154,7 +154,7 @@ impl<H: Handler> Login<'_, H> {
                 _ => self.keyboard_interactive(&mut progress).await?,
             };
             let Answer::More { offered, partial } = answer else {
-                return Ok(());
+                return Ok(progress.succeeded());
             };
             // russh reports a connection that ends during the login as a refusal without methods. A server
             // that refuses names at least one, or its refusal would be its end of the talk too.

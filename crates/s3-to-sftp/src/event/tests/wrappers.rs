@@ -288,7 +288,9 @@ mod any_nesting {
                         .unwrap_or_else(|error| vec![Item::Refused(error)])
                 })
                 .collect(),
-            Ok(Event::Test | Event::BatchOperations(_) | Event::Sweep(_)) => Vec::new(),
+            Ok(Event::Test | Event::BatchOperations(_) | Event::Sweep(_) | Event::Check(_)) => {
+                Vec::new()
+            }
             Err(error) => vec![Item::Refused(error)],
         }
     }

@@ -116,6 +116,19 @@ impl Progress {
         self.tried.push(method);
     }
 
+    /// Behind a login that was taken: the method that the server was content with, and what it had taken before.
+    pub(super) fn succeeded(&self) -> String {
+        let taken = if self.is_partial {
+            self.tried.as_slice()
+        } else {
+            self.tried
+                .last()
+                .map(std::slice::from_ref)
+                .unwrap_or_default()
+        };
+        taken.join(", then ")
+    }
+
     pub(super) fn has_tried(&self) -> bool {
         !self.tried.is_empty()
     }

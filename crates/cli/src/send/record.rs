@@ -1,0 +1,63 @@
+//! What became of each object: a line for people, or a record for programs.
+
+use std::io::{self, Write};
+
+use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::source::Disposal;
+use serde_json::json;
+
+/// A key that a person typed and that is not there is a mistake, where for the function it is a
+/// duplicate event.
+pub(super) fn is_delivered(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Delivered(_, disposal) => *disposal != Disposal::NotDeleted,
+        Outcome::Skipped(..) => true,
+        // Nothing hands over on a command line.
+        Outcome::Gone(_) | Outcome::Failed(_) | Outcome::Continued(..) => false,
+    }
+}
+
+pub(super) fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
+    let line = if json {
+        Some(json_line(outcome)?)
+    } else {
+        line(outcome)
+    };
+    match line {
+        Some(line) => writeln!(io::stdout(), "{line}"),
+        None => Ok(()),
+    }
+}
+
+/// For people. Failures are on standard error already.
+fn line(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Delivered(receipt, _) => Some(receipt.to_string()),
+        Outcome::Failed(_) => None,
+        Outcome::Gone(name) => Some(format!("gone {name}")),
+        Outcome::Continued(name, _) => Some(format!("continued {name}")),
+        Outcome::Skipped(_, why) => Some(why.to_string()),
+    }
+}
+
+/// For programs: the receipt, or what there is in place of one.
+fn json_line(outcome: &Outcome) -> serde_json::Result<String> {
+    let (name, mut record) = match outcome {
+        Outcome::Delivered(receipt, _) => return serde_json::to_string(receipt),
+        Outcome::Failed(error) => (
+            error.object.as_ref(),
+            json!({ "outcome": "failed", "error_type": error.name(), "error": error.report() }),
+        ),
+        Outcome::Gone(name) => (Some(name), json!({ "outcome": "gone" })),
+        Outcome::Continued(name, _) => (Some(name), json!({ "outcome": "continued" })),
+        Outcome::Skipped(name, why) => (
+            name.as_ref(),
+            json!({ "outcome": "skipped", "reason": why.to_string() }),
+        ),
+    };
+    if let Some(name) = name {
+        record["bucket"] = name.bucket.clone().into();
+        record["key"] = name.key.clone().into();
+    }
+    serde_json::to_string(&record)
+}
