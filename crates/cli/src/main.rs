@@ -11,6 +11,7 @@
 //! | `given`, `env_file` | what settings are read from |
 //! | `check` | goes the way step by step, without an object |
 //! | `send` | delivers the objects that are named |
+//! | `replay` | lists what was given up, and delivers it |
 //! | `clean` | lists and removes temporaries that deliveries left |
 //! | `settings` | shows what is set, and what can be |
 
@@ -18,6 +19,7 @@ mod check;
 mod clean;
 mod env_file;
 mod given;
+mod replay;
 mod send;
 mod settings;
 
@@ -51,6 +53,9 @@ enum Command {
     Check(check::Arguments),
     /// Deliver objects; their sources are kept unless --move is given
     Send(send::Arguments),
+    /// List the messages of a dead-letter queue with the reasons; deliver what they name with --yes
+    #[command(alias = "redrive")]
+    Replay(replay::Arguments),
     /// List the temporaries that dead deliveries left on the server; remove them with --yes
     Clean(clean::Arguments),
     /// Show what is set, and where, secrets masked
@@ -82,7 +87,11 @@ fn main() -> ExitCode {
     match &command {
         Command::Completions { shell } => return completions(*shell),
         Command::Man => return man(),
-        Command::Check(_) | Command::Send(_) | Command::Clean(_) | Command::Settings(_) => {}
+        Command::Check(_)
+        | Command::Send(_)
+        | Command::Replay(_)
+        | Command::Clean(_)
+        | Command::Settings(_) => {}
     }
     let given = match Given::new(env_file.as_deref()) {
         Ok(given) => given,
@@ -116,6 +125,7 @@ fn main() -> ExitCode {
         match command {
             Command::Check(arguments) => check::run(arguments, loaded.settings, &given).await,
             Command::Send(arguments) => send::run(arguments, loaded.settings).await,
+            Command::Replay(arguments) => replay::run(arguments, loaded.settings).await,
             Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
             Command::Settings(_) | Command::Completions { .. } | Command::Man => {
                 unreachable!("answered above")

@@ -2,7 +2,7 @@
 
 mod dry_run;
 mod named;
-mod record;
+pub(crate) mod record;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 }
 
 /// Nobody ends a person's command but the person: a month is no deadline.
-const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(crate) const NO_DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     let Arguments {

@@ -6,9 +6,17 @@ use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::source::Disposal;
 use serde_json::json;
 
+/// What the function acknowledges, too: a source that could not be deleted is told, and the delivery stands.
+pub(crate) fn needs_nothing_more(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Delivered(..) | Outcome::Gone(_) | Outcome::Skipped(..) => true,
+        Outcome::Failed(_) | Outcome::Continued(..) => false,
+    }
+}
+
 /// A key that a person typed and that is not there is a mistake, where for the function it is a
 /// duplicate event.
-pub(super) fn is_delivered(outcome: &Outcome) -> bool {
+pub(crate) fn is_delivered(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Delivered(_, disposal) => *disposal != Disposal::NotDeleted,
         Outcome::Skipped(..) => true,
@@ -17,7 +25,7 @@ pub(super) fn is_delivered(outcome: &Outcome) -> bool {
     }
 }
 
-pub(super) fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
+pub(crate) fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
     let line = if json {
         Some(json_line(outcome)?)
     } else {

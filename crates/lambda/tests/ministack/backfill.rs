@@ -34,7 +34,7 @@ async fn backfill(account: &Account, aws: &Path, arguments: &[&str]) -> (bool, S
 }
 
 /// Invokes the function as S3 Batch Operations does, and waits for its answer.
-async fn invoke(account: &Account, event: &Value) -> Value {
+pub(crate) async fn invoke(account: &Account, event: &Value) -> Value {
     let payload = account.write("event", event.to_string());
     let answer = account.write("answer", "");
     account

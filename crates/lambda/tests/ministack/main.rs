@@ -25,6 +25,7 @@
 mod account;
 mod aws;
 mod backfill;
+mod check;
 mod crowd;
 mod process;
 mod queue;

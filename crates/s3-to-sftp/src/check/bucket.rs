@@ -56,9 +56,12 @@ impl<F: FnMut(Step)> Check<'_, F> {
     async fn list(&mut self, prefix: &Prefix) -> Vec<Listed> {
         match self.s3.list(&prefix.bucket, &prefix.prefix, None).await {
             Ok(page) => {
-                let count = page.objects.len();
-                let more = if page.next.is_some() { " and more" } else { "" };
-                self.ok("list", format!("{count} objects{more} below {prefix}"));
+                let count = match (page.objects.len(), &page.next) {
+                    (1, None) => "1 object".to_owned(),
+                    (count, None) => format!("{count} objects"),
+                    (count, Some(_)) => format!("{count} objects and more"),
+                };
+                self.ok("list", format!("{count} below {prefix}"));
                 page.objects
             }
             Err(error) => {

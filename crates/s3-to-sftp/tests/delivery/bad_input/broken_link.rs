@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use s3_to_sftp::error::VerdictKind;
@@ -12,6 +11,7 @@ use testkit::proxy::Proxy;
 use testkit::sftp::{Action, Operation, every, flags, nth, once};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use super::world;
 use crate::world::{World, job};
@@ -286,8 +286,8 @@ async fn an_invocation_has_not_ended_before_the_server_has_closed_its_connection
     let port = listener.local_addr().expect("it is bound").port();
     let port = port.to_string();
     let server_port = server.port();
-    let is_closed = Arc::new(AtomicBool::new(false));
-    let closed = Arc::clone(&is_closed);
+    let (goodbye, mut said_goodbye) = oneshot::channel();
+    let (close, may_close) = oneshot::channel();
     let line = tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.expect("a client");
         let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port))
@@ -297,18 +297,31 @@ async fn an_invocation_has_not_ended_before_the_server_has_closed_its_connection
         let (mut from_server, mut to_server) = server.split();
         let up = async {
             _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+            _ = goodbye.send(());
+            // A process of the server's ends when it comes to it.
+            _ = may_close.await;
             _ = to_server.shutdown().await;
         };
         _ = tokio::join!(up, tokio::io::copy(&mut from_server, &mut to_client));
-        // A process of the server's ends when it comes to it.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        closed.store(true, Ordering::SeqCst);
     });
     let settings = [("SSH_KEEP_CONNECTION", "no"), ("SSH_PORT", port.as_str())];
     let deliverer = world.deliverer(&settings);
-    let outcome = world.deliver_by(&deliverer, "f").await;
+    let mut delivering = std::pin::pin!(world.deliver_by(&deliverer, "f"));
+    tokio::select! {
+        biased;
+        outcome = &mut delivering => panic!("it has ended without a goodbye: {outcome:?}"),
+        _ = &mut said_goodbye => {}
+    }
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            outcome = &mut delivering => panic!("it has not waited for the server: {outcome:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    _ = close.send(());
+    let outcome = delivering.await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
-    assert!(is_closed.load(Ordering::SeqCst));
     line.await.expect("it does not panic");
 }
 
