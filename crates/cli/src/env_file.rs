@@ -123,9 +123,11 @@ fn is_name(name: &str) -> bool {
         && characters.all(|c| is_letter(c) || c.is_ascii_digit())
 }
 
-/// What stands between two quotes of a kind, or all of it. Nothing in it is expanded: passwords have `$` and `\`.
+/// What stands between two quotes of a kind, or all of it without the blanks around it. Nothing in it is expanded:
+/// passwords have `$` and `\`.
 fn unquoted(value: &str) -> &str {
-    let within = |quote: char| value.trim().strip_prefix(quote)?.strip_suffix(quote);
+    let value = value.trim();
+    let within = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
     within('"').or_else(|| within('\'')).unwrap_or(value)
 }
 
@@ -136,13 +138,13 @@ mod tests {
     #[test]
     fn values_are_taken_as_they_stand() {
         let text = "# a comment\n\n  SSH_HOST=sftp.acme.example\r\nexport SSH_USERNAME = acme\n\
-                    SSH_PASSWORD=pa$$word\\n#1 \nSSH_DIR=\"in box\"\nSSH_FILENAME='{key}'\nSSH_PORT=\nSSH_HOST_KEY=\"";
+                    SSH_PASSWORD=pa$$word\\n#1 \nSSH_DIR=\" in box \"\nSSH_FILENAME='{key}'\nSSH_PORT=\nSSH_HOST_KEY=\"";
         let values = parse(text).expect("it is right");
         for (name, value) in [
             ("SSH_HOST", "sftp.acme.example"),
-            ("SSH_USERNAME", " acme"),
-            ("SSH_PASSWORD", "pa$$word\\n#1 "),
-            ("SSH_DIR", "in box"),
+            ("SSH_USERNAME", "acme"),
+            ("SSH_PASSWORD", "pa$$word\\n#1"),
+            ("SSH_DIR", " in box "),
             ("SSH_FILENAME", "{key}"),
             ("SSH_PORT", ""),
             ("SSH_HOST_KEY", "\""),

@@ -8,16 +8,18 @@
 //! | module | what it does |
 //! |---|---|
 //! | `main` | arguments, exit status |
-//! | `given`, `env_file` | what settings are read from |
+//! | `given`, `env_file`, `function` | what settings are read from |
 //! | `check` | goes the way step by step, without an object |
 //! | `send` | delivers the objects that are named |
 //! | `replay` | lists what was given up, and delivers it |
 //! | `clean` | lists and removes temporaries that deliveries left |
 //! | `settings` | shows what is set, and what can be |
 
+mod aws_error;
 mod check;
 mod clean;
 mod env_file;
+mod function;
 mod given;
 mod replay;
 mod send;
@@ -27,10 +29,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use aws_config::BehaviorVersion;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use function::Function;
 use given::Given;
 use s3_to_sftp::settings::Settings;
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -45,6 +50,9 @@ struct Arguments {
     /// Read settings from this file, a NAME=VALUE to a line, before the environment
     #[arg(long, value_name = "FILE", global = true)]
     env_file: Option<PathBuf>,
+    /// Take the settings of a function that is deployed, by its name or ARN, and none from here
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "env_file")]
+    function: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,7 +78,7 @@ enum Command {
 }
 
 const AFTER_HELP: &str = "\
-The server and the login are read from the environment, or the file of --env-file, as the function reads them:
+The server and the login are read from the environment, the file of --env-file, or a function that is deployed:
 SSH_HOST, SSH_USERNAME, SSH_PASSWORD or SSH_PRIVATE_KEY, and what --help or the README lists.
 
 Exit status: 0 all that was asked for is done, 1 something is not, 2 could not start.";
@@ -80,11 +88,11 @@ const COULD_NOT_START: u8 = 2;
 
 fn main() -> ExitCode {
     // Clap answers bad arguments with 2 by itself.
-    let Arguments { command, env_file } = match parse() {
+    let arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    match &command {
+    match &arguments.command {
         Command::Completions { shell } => return completions(*shell),
         Command::Man => return man(),
         Command::Check(_)
@@ -93,45 +101,63 @@ fn main() -> ExitCode {
         | Command::Clean(_)
         | Command::Settings(_) => {}
     }
-    let given = match Given::new(env_file.as_deref()) {
-        Ok(given) => given,
-        Err(error) => {
-            complain(&error.to_string());
-            return ExitCode::from(COULD_NOT_START);
-        }
-    };
     start_logging();
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => could_not_start(&format!("no threads can be started: {error}")),
+    }
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
+    let Arguments {
+        command,
+        env_file,
+        function,
+    } = arguments;
+    // Whoever asks the function needs no settings of it.
+    if let (Command::Check(arguments), Some(name)) = (&command, &function)
+        && !arguments.is_local()
+    {
+        return check::by_function(arguments, name).await;
+    }
+    let given = match given(env_file, function).await {
+        Ok(given) => given,
+        Err(problem) => return could_not_start(&problem),
+    };
     if let Command::Settings(arguments) = &command {
         return settings::run(arguments, &given);
     }
     let loaded = match Settings::from_lookup(|name| given.lookup(name)) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&problems.to_string());
-            return ExitCode::from(COULD_NOT_START);
-        }
+        Err(problems) => return could_not_start(&problems.to_string()),
     };
     for warning in given.warnings().iter().chain(&loaded.warnings) {
         tracing::warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("no threads can be started: {error}"));
-            return ExitCode::from(COULD_NOT_START);
+    match command {
+        Command::Check(arguments) => check::run(arguments, loaded.settings, &given).await,
+        Command::Send(arguments) => send::run(arguments, loaded.settings).await,
+        Command::Replay(arguments) => replay::run(arguments, loaded.settings).await,
+        Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
+        Command::Settings(_) | Command::Completions { .. } | Command::Man => {
+            unreachable!("answered above")
         }
+    }
+}
+
+async fn given(env_file: Option<PathBuf>, function: Option<String>) -> Result<Given, String> {
+    let Some(name) = function else {
+        return Given::here(env_file.as_deref()).map_err(|error| error.to_string());
     };
-    runtime.block_on(async {
-        match command {
-            Command::Check(arguments) => check::run(arguments, loaded.settings, &given).await,
-            Command::Send(arguments) => send::run(arguments, loaded.settings).await,
-            Command::Replay(arguments) => replay::run(arguments, loaded.settings).await,
-            Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
-            Command::Settings(_) | Command::Completions { .. } | Command::Man => {
-                unreachable!("answered above")
-            }
-        }
-    })
+    let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+    let variables = Function::new(&aws, &name).variables().await;
+    let variables = variables.map_err(|error| error.to_string())?;
+    Ok(Given::Function(name, variables))
+}
+
+fn could_not_start(problem: &str) -> ExitCode {
+    complain(problem);
+    ExitCode::from(COULD_NOT_START)
 }
 
 fn parse() -> Result<Arguments, clap::Error> {

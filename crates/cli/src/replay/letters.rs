@@ -13,6 +13,8 @@ use s3_to_sftp::event::{self, Event, Item};
 use s3_to_sftp::object::ObjectName;
 use serde_json::Value;
 
+use crate::aws_error::told;
+
 /// For how long a message that was received is hidden from others. Nobody's delivery depends on it: it is renewed.
 pub(super) const HIDDEN: Duration = Duration::from_secs(300);
 
@@ -247,25 +249,10 @@ impl Letters {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let why = match error.as_service_error() {
-            Some(error) => {
-                let message = error.message().unwrap_or_default();
-                format!("{} {message}", error.code().unwrap_or("unknown"))
-            }
-            None => {
-                let mut text = error.to_string();
-                let mut cause = std::error::Error::source(error);
-                while let Some(error) = cause {
-                    text = format!("{text}: {error}");
-                    cause = error.source();
-                }
-                text
-            }
-        };
         QueueError {
             queue: self.queue().to_owned(),
             action,
-            why: why.trim_end().to_owned(),
+            why: told(error),
         }
     }
 }
