@@ -208,7 +208,7 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
         } else {
             self.request.prefix.as_str()
         };
-        let is_known = self.asked.contains(beginning) || self.asked.len() == ASKED;
+        let is_known = self.asked.contains(beginning) || self.asked.len() >= ASKED;
         if is_known && !is_held {
             return Ok(());
         }

@@ -1,12 +1,15 @@
 //! ProFTPD with mod_sftp: an SSH server in C that shares no line with OpenSSH.
 
 use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
 use super::keys::Keys;
 use super::process::{Process, Waited};
@@ -15,6 +18,9 @@ use crate::account::Account;
 
 /// It takes a moment; more is a machine in trouble.
 const START: Duration = Duration::from_secs(20);
+
+/// Between two tries to connect.
+const POLL: Duration = Duration::from_millis(5);
 
 const USERNAME: &str = "acme";
 const PASSWORD: &str = crate::secrets::PASSWORD;
@@ -56,7 +62,7 @@ impl ProFtpd {
             let config = directory.path().join("proftpd.conf");
             fs::write(&config, configuration(directory.path(), port, lines))
                 .expect("a new file can be written");
-            let Some(process) = run(&program, &config, &missing).await? else {
+            let Some(process) = run(&program, &config, port, &missing).await? else {
                 continue;
             };
             let account = Account {
@@ -93,6 +99,7 @@ impl ProFtpd {
 async fn run(
     program: &Path,
     config: &PathBuf,
+    port: u16,
     missing: &Missing,
 ) -> Result<Option<Process>, Missing> {
     let mut command = Command::new(program);
@@ -103,11 +110,29 @@ async fn run(
         .await;
     let logs = process.logs();
     match running {
-        Ok(_) => Ok(Some(process)),
+        Ok(_) => {
+            listens(port).await;
+            Ok(Some(process))
+        }
         Err(Waited::Ended(_)) if logs.contains("Address already in use") => Ok(None),
         Err(Waited::Ended(_)) if logs.contains("mod_sftp.c") => Err(missing.clone()),
         Err(waited) => panic!("proftpd did not start ({waited:?}):\n{logs}"),
     }
+}
+
+/// Until it takes connections: on a busy machine one was refused right behind the line by which it says that it has
+/// started.
+async fn listens(port: u16) {
+    let connected = async {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .is_err()
+        {
+            sleep(POLL).await;
+        }
+    };
+    let connected = timeout(START, connected).await;
+    connected.expect("proftpd listens when it has started");
 }
 
 /// Files of virtual users, and of their keys in the format that mod_sftp reads.
