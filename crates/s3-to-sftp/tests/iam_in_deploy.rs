@@ -19,7 +19,7 @@ enum Need {
 use Need::{Aws, Requests, RequestsOf};
 
 /// Every action that a policy may hold. S3 answers HEAD by the right to GET, and a missing object by the right to list.
-const ACTIONS: [(&str, Need); 28] = [
+const ACTIONS: [(&str, Need); 29] = [
     (
         "s3:GetObject",
         Requests(&["get_object", "head_object", "delete_object"]),
@@ -43,9 +43,16 @@ const ACTIONS: [(&str, Need); 28] = [
     ),
     (
         "sqs:ChangeMessageVisibility",
-        Requests(&["change_message_visibility_batch"]),
+        Requests(&[
+            "change_message_visibility",
+            "change_message_visibility_batch",
+        ]),
     ),
     ("lambda:InvokeFunction", Requests(&["invoke"])),
+    (
+        "lambda:GetFunctionConfiguration",
+        Requests(&["get_function_configuration"]),
+    ),
     (
         "secretsmanager:GetSecretValue",
         RequestsOf("aws-sdk-secretsmanager", &["get_secret_value"]),
@@ -59,8 +66,8 @@ const ACTIONS: [(&str, Need); 28] = [
     ("logs:CreateLogGroup", Aws),
     ("logs:CreateLogStream", Aws),
     ("logs:PutLogEvents", Aws),
-    ("sqs:ReceiveMessage", Aws),
-    ("sqs:DeleteMessage", Aws),
+    ("sqs:ReceiveMessage", Requests(&["receive_message"])),
+    ("sqs:DeleteMessage", Requests(&["delete_message"])),
     ("sqs:GetQueueAttributes", Aws),
     ("ec2:CreateNetworkInterface", Aws),
     ("ec2:DeleteNetworkInterface", Aws),
