@@ -6,11 +6,14 @@ Its one argument is JSON: home, host_key (a file), user_key (a public key's line
   questions   what keyboard-interactive asks: rounds of [text, shown]
   signatures  by what a login's key may sign; everything where there is none
 
-It says "listening on PORT", and a line for every password that it is given.
+It says "listening on PORT", and a line for every password that it is given. To each SIGUSR1 it says "asked N", the N-th
+time: whoever has read that has read all that was said before.
 """
 
 import asyncio
+import itertools
 import json
+import signal
 import sys
 
 import asyncssh
@@ -92,6 +95,10 @@ async def main():
         server_host_keys=[options["host_key"]],
         sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=options["home"]),
         signature_algs=options["signatures"] or (),
+    )
+    times = itertools.count(1)
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGUSR1, lambda: print("asked", next(times), flush=True)
     )
     print("listening on", listener.get_port(), flush=True)
     await asyncio.Event().wait()

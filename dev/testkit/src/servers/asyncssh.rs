@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -53,6 +54,8 @@ impl Default for Logins<'_> {
 pub struct AsyncSsh {
     account: Account,
     process: Process,
+    /// How many times it was asked.
+    asked: AtomicUsize,
     /// Removed with the server.
     _directory: TempDir,
 }
@@ -124,6 +127,7 @@ impl AsyncSsh {
         Ok(Self {
             account,
             process,
+            asked: AtomicUsize::new(0),
             _directory: directory,
         })
     }
@@ -134,7 +138,14 @@ impl AsyncSsh {
     }
 
     /// How many times it was given a password, by whichever method, right or wrong.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer, with what it wrote.
     pub fn passwords_sent(&self) -> usize {
+        // What it has told may be on its way still.
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.process.ask(START, &format!("asked {number}"));
         let logs = self.process.logs();
         logs.lines()
             .filter(|line| line.starts_with("password "))

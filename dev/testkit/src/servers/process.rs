@@ -116,6 +116,20 @@ impl Process {
             .expect("waiting does not panic")
     }
 
+    /// Sends SIGUSR1 and waits for the line by which the program answers that: everything that it wrote before is in
+    /// [`logs`](Self::logs) then. It blocks for a moment.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer within `limit`.
+    pub fn ask(&self, limit: Duration, answer: &str) {
+        self.signal(Signal::USR1);
+        let answered = self
+            .inner
+            .wait_for_line(limit, |line| line.trim_end() == answer);
+        answered.unwrap_or_else(|waited| panic!("no {answer:?}: {waited:?}"));
+    }
+
     /// Waits for the program's end.
     ///
     /// # Errors
