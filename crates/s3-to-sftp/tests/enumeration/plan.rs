@@ -9,6 +9,7 @@ use testkit::s3::{Action as S3Action, Request as S3Request};
 use testkit::sftp::{Action, Operation, Request, status};
 use tokio::sync::watch;
 
+use self::others::Busy;
 use crate::event::{Actor, After, Event, Held, Twins, is_before_the_look};
 use crate::round::Round;
 
@@ -141,7 +142,7 @@ impl Plan {
                 && self.is_promised(event, state, is_before)
                 && (event != Event::ForeignFinal || self.may_appear(request))
         });
-        let Some(event) = event else {
+        let Some((event, _busy)) = event else {
             if request.operation == Operation::Close
                 && self.lock().refuses_close == Some(request.connection)
             {
@@ -254,6 +255,7 @@ impl Plan {
                 && !(event.puts() && ignores && !is_before)
                 && self.is_promised(event, state, true)
         });
+        let (event, _busy) = event.unzip();
         match event {
             None => S3Action::Pass,
             Some(Event::S3AnswerLost) => S3Action::LoseAnswer,
@@ -298,8 +300,9 @@ impl Plan {
         !kind.is_direct() || (ledger.file(&ledger.key).is_none() && !is_race)
     }
 
-    /// The event that happens at a request that this says it can happen at.
-    fn next(&self, can: impl FnOnce(Step, &State) -> bool) -> Option<Event> {
+    /// The event that happens at a request that this says it can happen at. It counts as held until the event is under
+    /// way: what a user puts takes a moment.
+    fn next(self: &Arc<Self>, can: impl FnOnce(Step, &State) -> bool) -> Option<(Event, Busy)> {
         let mut state = self.lock();
         let step = *self
             .steps
@@ -322,7 +325,7 @@ impl Plan {
         }
         state.seen = 0;
         state.happened += 1;
-        Some(event)
+        Some((event, self.holds()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

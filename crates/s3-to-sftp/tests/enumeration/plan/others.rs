@@ -21,7 +21,7 @@ impl Held {
 }
 
 /// A request is held by another delivery, until this is dropped.
-struct Busy(Arc<Plan>);
+pub(super) struct Busy(Arc<Plan>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -30,7 +30,7 @@ impl Drop for Busy {
 }
 
 impl Plan {
-    fn holds(self: &Arc<Self>) -> Busy {
+    pub(super) fn holds(self: &Arc<Self>) -> Busy {
         self.busy.send_modify(|busy| *busy += 1);
         Busy(Arc::clone(self))
     }
