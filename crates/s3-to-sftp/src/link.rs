@@ -351,14 +351,8 @@ impl<'a> Link<'a> {
         for version in self.versions() {
             let login = match Box::pin(self.stores.login(version)).await {
                 Ok(login) => login,
-                Err((stage, cause)) => {
-                    let report = Error {
-                        stage,
-                        object: None,
-                        cause,
-                    }
-                    .report();
-                    tracing::warn!("after a refused login: {report}");
+                Err(error) => {
+                    warn_behind_refusal(error);
                     break;
                 }
             };
@@ -375,14 +369,7 @@ impl<'a> Link<'a> {
                     }
                     // Nobody is to offer again what was refused a moment ago, because the connection behind it broke.
                     None => {
-                        let (stage, cause) = error;
-                        let report = Error {
-                            stage,
-                            object: None,
-                            cause,
-                        }
-                        .report();
-                        tracing::warn!("after a refused login: {report}");
+                        warn_behind_refusal(error);
                         break;
                     }
                 },
@@ -438,6 +425,16 @@ impl<'a> Link<'a> {
             }
         }
     }
+}
+
+/// The refusal is what is returned; this came of trying something else.
+fn warn_behind_refusal((stage, cause): (Stage, Cause)) {
+    let error = Error {
+        stage,
+        object: None,
+        cause,
+    };
+    tracing::warn!("after a refused login: {}", error.report());
 }
 
 fn not_connected(login: &Login, error: ConnectError) -> (Stage, Cause) {
