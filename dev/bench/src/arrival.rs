@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use testkit::payload::first_difference_in_file;
@@ -35,16 +34,6 @@ pub(crate) fn check(home: &Path, payload: Payload, compares: bool) -> Result<(),
     } else {
         Err(format!("nobody sent {there:?}"))
     }
-}
-
-/// Has the machine have the memory that so many bytes will arrive in. A virtual machine gives back to its host what it does
-/// not use, and gets it again page by page, which takes longer than what is measured.
-pub(crate) fn have_memory(home: &Path, bytes: u64) -> Result<(), String> {
-    let path = home.join(".memory");
-    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut file = fs::File::create(&path).map_err(fail)?;
-    std::io::copy(&mut std::io::repeat(1).take(bytes), &mut file).map_err(fail)?;
-    fs::remove_file(&path).map_err(fail)
 }
 
 /// Removes everything that arrived.

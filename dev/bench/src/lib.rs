@@ -32,6 +32,7 @@ pub mod environment;
 mod errand;
 mod function;
 pub mod losses;
+mod memory;
 mod meter;
 pub mod payload;
 mod proc;

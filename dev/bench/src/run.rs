@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::errand::Errand;
+use crate::memory::Occupied;
 use crate::meter::Meter;
 use crate::payload::Payload;
 use crate::record::{Record, Records};
@@ -87,9 +88,11 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
     };
     // What earlier runs and the local copy have left to be written is nobody's burden.
     rustix::fs::sync();
-    if workload.in_memory {
-        arrival::have_memory(world.home(), payload.total())?;
-    }
+    let memory = if workload.in_memory {
+        Some(Occupied::beside(world.home(), payload.total())?)
+    } else {
+        None
+    };
     let (spent, servers) = match tool {
         Tool::Function => function::deliver(&errand, world).await?,
         _ => {
@@ -100,6 +103,9 @@ async fn carry_out(world: &mut World, run: &Run<'_>, commit: &str) -> Result<Rec
             (spent, meter.end(world)?)
         }
     };
+    if let Some(memory) = memory {
+        memory.end()?;
+    }
     if matches!(workload.start, Start::Cold | Start::Warm) {
         arrival::check(world.home(), payload, compares)?;
         if tool == Tool::Function && world.s3.count()? > 0 {

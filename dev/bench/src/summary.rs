@@ -32,9 +32,9 @@ const READING: &str = "\
 - CPU is user and system time, of children too; *sshd* and *S3* is what those spent meanwhile. Peak memory is the sum over a program and its children.
 - *growth*: files arrive in memory. By the byte a large file is cheaper than a small one: in a session's first 0.15 s OpenSSH grows its buffers by
   copying them (a profile shows page faults and memmove), which is a fifth of the time that 256 MiB take. On a disk the server's syncs of each file and its directory take the longer, the more there are, and a disk
-  that has taken some GiB is slower than before. A virtual machine may have given its free memory back to its host, and gets it again page by page: before each run as much memory as the run
-  takes is written and freed. On the machine of 2026-11-28 that helps up to 4 GiB, and not to 8: `dd if=/dev/zero of=/dev/shm/…` alone took 0.4 s for each of the first GiB, and 2.7 s for each from the
-  fourth or fifth on, which is most of what 8 GiB take above 4. `sftp` took 31 to 37 s for 8 GiB beside it.
+  that has taken some GiB is slower than before. A virtual machine may have given its free memory back to its host, and gets it again page by page:
+  on the machine of 2026-11-28 `dd if=/dev/zero of=/dev/shm/…` alone took 0.4 s for each GiB that is there and 2.7 s for each that is not, which made 8 GiB look 1.47 times as
+  expensive by the byte as 256 MiB. So a run finds as much memory occupied as it takes, which is given up 128 MiB ahead of what arrives.
 - Every run was checked: names and lengths, the bytes of small files, and of large ones in the first round.
 ";
 
