@@ -1,6 +1,7 @@
 //! An event in, an answer or an error out.
 
 use std::env;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Context, LambdaEvent};
@@ -9,17 +10,20 @@ use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::check::CheckRequest;
 use s3_to_sftp::event::{self, Event, EventError, Item};
 use s3_to_sftp::invocation::Invocation;
-use s3_to_sftp::receipt::{Outcome, Receipt};
+use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::record::{self, Record};
 use s3_to_sftp::side_by_side::side_by_side;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::Level;
 
 use crate::Function;
 use crate::batch::Batch;
 use crate::batch_operations;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Failure, is_hopeless};
+use crate::metrics::{Metric, Unit};
 use crate::once::without_repeated;
 use crate::relay::Next;
 use crate::sweep;
@@ -38,10 +42,16 @@ pub(crate) async fn handle(
 ) -> Result<Value, Failure> {
     let LambdaEvent { payload, context } = event;
     let times = Times::of(&context);
+    if !function.is_warm.swap(true, Ordering::Relaxed) && tracing::enabled!(Level::INFO) {
+        function
+            .metrics
+            .write(&[Metric::new("ColdStart", Unit::Count, 1)]);
+    }
     let invocation = function
         .deliverer
         .invocation(times.publish_by)
-        .ending_by(times.end);
+        .ending_by(times.end)
+        .of_request(&context.request_id);
     match event::parse(payload.get().as_bytes()) {
         Ok(Event::Test) => {
             tracing::info!("acknowledged: S3's test event, which holds no object");
@@ -87,6 +97,9 @@ pub(crate) async fn handle(
         }
         Err(error) => {
             let direct = Direct::refused(error);
+            for error in &direct.errors {
+                tracing::error!(error_type = error.name(), "{}", error.report());
+            }
             let give_up = give_up(function, &payload, &context, &direct.errors, times).await;
             direct.answer(give_up)
         }
@@ -112,7 +125,7 @@ async fn check(function: &Function, request: CheckRequest, end: Instant) -> Valu
 /// What has become of a direct event.
 #[derive(Debug, Default)]
 struct Direct {
-    receipts: Vec<Receipt>,
+    receipts: Vec<Record>,
     gone: usize,
     skipped: usize,
     continued: usize,
@@ -132,7 +145,10 @@ impl Direct {
             .map(|item| invocation.deliver(item, request_id));
         let width = function.deliverer.width();
         side_by_side(width, deliveries, |outcome| match outcome {
-            Outcome::Delivered(receipt, _) => direct.receipts.push(*receipt),
+            Outcome::Delivered(..) => {
+                let receipt = record::of_outcome(&outcome, Some(request_id));
+                direct.receipts.push(receipt);
+            }
             Outcome::Gone(_) => direct.gone += 1,
             Outcome::Continued(..) => direct.continued += 1,
             Outcome::Skipped(..) => direct.skipped += 1,
@@ -171,7 +187,7 @@ impl Direct {
             "skipped": self.skipped,
             "continued": self.continued,
             "rejected": self.errors.len(),
-            "receipts": within_limit(&self.receipts),
+            "receipts": within_limit(self.receipts),
         }))
     }
 }
@@ -198,11 +214,11 @@ async fn give_up(
 }
 
 /// The receipts that fit into an answer, in order.
-fn within_limit(receipts: &[Receipt]) -> Vec<Value> {
+fn within_limit(receipts: Vec<Record>) -> Vec<Value> {
     let mut size = 0;
     receipts
-        .iter()
-        .filter_map(|receipt| serde_json::to_value(receipt).ok())
+        .into_iter()
+        .map(Value::Object)
         .take_while(|receipt| {
             size += receipt.to_string().len();
             size <= ANSWER_LIMIT

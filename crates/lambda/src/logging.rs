@@ -1,6 +1,6 @@
-//! Lines in the form that Lambda's own filter reads: JSON with `level` and an RFC 3339 `timestamp`.
+//! What is logged, and in which form: JSON, or text where Lambda is set to that.
 //!
-//! `lambda_runtime` brings a subscriber that prints no timestamp; a line without one counts as INFO,
+//! `lambda_runtime` brings a subscriber that prints no timestamp; a line without one counts as INFO for Lambda's own filter,
 //! whatever its level ("Configuring logging controls" in the Lambda developer guide).
 
 use std::io;
@@ -12,6 +12,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::lines::Lines;
+
 /// What is ours. The SDK, russh and the runtime print whole requests at DEBUG and TRACE, payloads
 /// and passwords among them: from them, INFO is the most that is ever shown.
 const OURS: [&str; 3] = ["bootstrap", "s3_to_sftp", "sftp"];
@@ -19,6 +21,26 @@ const OURS: [&str; 3] = ["bootstrap", "s3_to_sftp", "sftp"];
 /// The SDK warns here of each object that was uploaded in parts: it cannot check a checksum of
 /// checksums. There is nothing that whoever reads it could do.
 const COMPOSITE: &str = "aws_sdk_s3::http_response_checksum";
+
+/// Where the runtime prints the errors of invocations a second time, and panics.
+const RUNTIMES_ERRORS: &str = "lambda_runtime::layers::panic";
+
+/// The form of the log's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Text,
+}
+
+impl Format {
+    /// What `AWS_LAMBDA_LOG_FORMAT` says.
+    pub(crate) fn of(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        match lookup("AWS_LAMBDA_LOG_FORMAT") {
+            Some(format) if format.eq_ignore_ascii_case("Text") => Self::Text,
+            _ => Self::Json,
+        }
+    }
+}
 
 /// Starts logging to standard output. The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else the
 /// setting's.
@@ -35,6 +57,10 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
         .or_else(|| set("RUST_LOG"))
         .unwrap_or_else(|| setting.map_or("info", LogLevel::as_str).to_owned());
     let capped = filter_fn(|metadata| {
+        // An invocation's error, which is told already where it happened. With that field it is a panic.
+        if metadata.target() == RUNTIMES_ERRORS && metadata.fields().field("error").is_none() {
+            return false;
+        }
         let target = metadata.target().split("::").next().unwrap_or_default();
         OURS.contains(&target)
             || *metadata.level() <= LevelFilter::INFO && metadata.target() != COMPOSITE
@@ -49,20 +75,12 @@ pub(crate) fn start(lookup: impl Fn(&str) -> Option<String>, setting: Option<Log
             Clone::clone,
         )
         .and(capped);
-    let text = set("AWS_LAMBDA_LOG_FORMAT").is_some_and(|it| it.eq_ignore_ascii_case("Text"));
-    let layer = if text {
-        fmt::layer()
+    let layer = match Format::of(&lookup) {
+        Format::Text => fmt::layer()
             .with_ansi(false)
             .with_writer(io::stdout)
-            .boxed()
-    } else {
-        fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .with_writer(io::stdout)
-            .boxed()
+            .boxed(),
+        Format::Json => Lines.boxed(),
     };
     // A second start would be the only failure, and there is one.
     _ = tracing_subscriber::registry()

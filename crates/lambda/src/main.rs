@@ -11,7 +11,8 @@
 //! | `once` | an object that several records name |
 //! | `batch_operations` | tasks of S3 Batch Operations, each with a result of its own |
 //! | `sweep` | what has lain in S3 for too long |
-//! | `metrics` | lines that CloudWatch makes metrics of |
+//! | `journal` | what became of each object, in the log |
+//! | `metrics` | what CloudWatch makes metrics of |
 //! | `relay` | who goes on with what does not fit into this invocation |
 //! | `dead_letter` | what can never be delivered |
 //! | `failure` | errors as one name and one text; what can still be hoped for |
@@ -19,7 +20,7 @@
 //! | `queues`, `queue_arn` | SQS |
 //! | `environment` | what Lambda tells the clients in its environment |
 //! | `aws` | the clients, and what their errors mean |
-//! | `logging` | lines in the form that Lambda's own filter reads |
+//! | `logging`, `lines` | what is logged, and in which form |
 //! | `init_error` | tells the Runtime API why the function does not start |
 
 mod at_once;
@@ -32,6 +33,8 @@ mod environment;
 mod failure;
 mod handler;
 mod init_error;
+mod journal;
+mod lines;
 mod logging;
 mod metrics;
 mod once;
@@ -51,10 +54,14 @@ use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
 use tokio::task::LocalSet;
+use tracing::Instrument;
 
 use crate::at_once::Invocations;
 use crate::aws::Aws;
 use crate::handler::Payload;
+use crate::journal::Log;
+use crate::logging::Format;
+use crate::metrics::Metrics;
 use crate::queues::Queues;
 
 /// What lives as long as the environment.
@@ -63,6 +70,9 @@ struct Function {
     deliverer: Deliverer,
     aws: Aws,
     queues: Queues,
+    metrics: Metrics,
+    /// Whether an invocation has begun in this environment.
+    is_warm: AtomicBool,
     /// Whether the log says already that messages cannot be shown again at their own time.
     told_of_visibility: AtomicBool,
 }
@@ -95,14 +105,24 @@ async fn main() -> ExitCode {
 
     let aws = environment::sdk_config().await;
     let function = FUNCTION.get_or_init(|| Function {
-        deliverer: Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws)),
+        metrics: Metrics::of(&loaded.settings),
+        is_warm: AtomicBool::new(false),
+        deliverer: {
+            let journal = Log {
+                metrics: Metrics::of(&loaded.settings),
+                format: Format::of(lookup),
+            };
+            Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws)).with_journal(journal)
+        },
         aws: Aws::new(aws),
         queues: Queues::default(),
         told_of_visibility: AtomicBool::new(false),
     });
     let local = LocalSet::new();
     let invocations = Invocations::carried_out_by(&local, |event: LambdaEvent<Payload>| {
-        handler::handle(function, event)
+        // Those of the runtime's crate do not reach another task. Never disabled, or errors would have no request id.
+        let span = tracing::error_span!("invocation", requestId = %event.context.request_id);
+        handler::handle(function, event).instrument(span)
     });
     let handle = service_fn(move |event| {
         let invocations = invocations.clone();

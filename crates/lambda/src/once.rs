@@ -125,6 +125,7 @@ mod tests {
             version_id: version_id.map(str::to_owned),
             size: None,
             sequencer: None,
+            time: None,
         })
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::Function;
 use crate::aws::Aws;
 use crate::failure::Failure;
-use crate::metrics::{self, Unit};
+use crate::metrics::{Metric, Unit};
 use crate::queues::send_batch;
 
 /// The function's queue, by its URL.
@@ -60,7 +60,8 @@ pub(crate) async fn run(
     let (swept, result) = sweeping.await;
     // Not where nothing was seen: 0 would say that nothing is left.
     if result.is_ok() || swept.listed > 0 {
-        metrics::emit("OldestUndelivered", Unit::Seconds, swept.oldest_seconds);
+        let oldest = Metric::new("OldestUndelivered", Unit::Seconds, swept.oldest_seconds);
+        function.metrics.write(&[oldest]);
     }
     let answer = counts(&request, &swept);
     match &swept.reached {

@@ -24,22 +24,25 @@ mod upload;
 use std::future::Future;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::destination::{Directories, remove_unopened};
 use crate::error::{Cause, Error, Stage, VerdictKind};
 use crate::event::Skip;
 use crate::hand_over::{Begun, HandOver, Relay};
+use crate::journal::Journal;
 use crate::link::Link;
 use crate::object::{ObjectName, ObjectVersion};
 use crate::owner::Owner;
-use crate::receipt::{Outcome, Receipt, seconds};
+use crate::receipt::Outcome;
 use crate::remote_path::{RemotePath, TemporaryPath, tag};
 use crate::room::Room;
 use crate::rules::{Rule, Rules};
 use crate::settings::{AfterDelivery, Settings};
 use crate::source::{Found, S3, SourceError};
 use crate::ssh::Connection;
+use crate::timeline::Timeline;
 use crate::turns::Turn;
 
 /// How often an object may change under a delivery before it is left to a later attempt.
@@ -55,6 +58,9 @@ pub(crate) struct Delivery<'a, R> {
     pub(crate) room: &'a Room,
     pub(crate) directories: &'a Directories,
     pub(crate) rules: Rules,
+    pub(crate) journal: &'a dyn Journal,
+    /// Of the invocation, where it has one.
+    pub(crate) request_id: Option<&'a str>,
     /// Who delivers: retries of one delivery have the same owner, twins have not.
     pub(crate) owner: &'a Owner,
     /// Who takes what does not fit into this invocation.
@@ -78,6 +84,8 @@ pub(crate) struct Work {
     /// How many invocations have worked at it.
     pub(crate) hop: u32,
     pub(crate) begun: Option<Begun>,
+    /// When the object was put, as its event told.
+    pub(crate) put: Option<OffsetDateTime>,
     /// The only version that is delivered; none for whatever is there.
     pub(crate) only: Option<String>,
 }
@@ -89,6 +97,7 @@ impl Work {
             name,
             hop: 0,
             begun: None,
+            put: None,
             only: None,
         }
     }
@@ -161,8 +170,8 @@ impl<R: Relay> Delivery<'_, R> {
     /// Delivers what is under the work's name now.
     pub(crate) async fn run(&self, work: Work) -> Outcome {
         let name = work.name.clone();
-        let mut stage = Stage::OpenSource;
-        match self.rounds(work, &mut stage).await {
+        let mut timeline = Timeline::new(Stage::OpenSource);
+        match self.rounds(work, &mut timeline).await {
             Ok(outcome) => outcome,
             Err(cause) => {
                 // What is outstanding on the connection must not outlive the invocation. It is not cut here: other
@@ -171,7 +180,7 @@ impl<R: Relay> Delivery<'_, R> {
                     self.link.spoil();
                 }
                 Outcome::Failed(Error {
-                    stage,
+                    stage: timeline.stage(),
                     object: Some(name),
                     cause,
                 })
@@ -182,10 +191,15 @@ impl<R: Relay> Delivery<'_, R> {
     /// Leaves an object to the next invocation as it came: its turn did not come in this one.
     pub(crate) async fn hand_back(&self, work: Work) -> Outcome {
         let Work {
-            name, hop, begun, ..
+            name,
+            hop,
+            begun,
+            put,
+            ..
         } = work;
         let offset = begun.as_ref().map(|begun| begun.from.offset());
-        match self.send(&HandOver::unchanged(&name, hop, begun)).await {
+        let hand_over = HandOver::unchanged(&name, hop, begun).put_at(put);
+        match self.send(&hand_over).await {
             Ok(()) => Outcome::Continued(name, offset),
             Err(cause) => Outcome::Failed(Error {
                 stage: Stage::HandOver,
@@ -195,14 +209,15 @@ impl<R: Relay> Delivery<'_, R> {
         }
     }
 
-    async fn rounds(&self, work: Work, stage: &mut Stage) -> Result<Outcome, Cause> {
+    async fn rounds(&self, work: Work, timeline: &mut Timeline) -> Result<Outcome, Cause> {
         let name = work.name.clone();
         if let Some(own) = self.settings.names(&name) {
             return Err(Cause::OwnObject(own));
         }
-        if self.settings.is_archived(&name) {
-            return Ok(Outcome::Skipped(Some(name), Skip::Archived));
+        if let Some(why) = self.settings.skip(&name) {
+            return Ok(Outcome::Skipped(Some(name), why));
         }
+        timeline.enter(Stage::Turn);
         if self.wait(self.turn.of_object(), true).await?.is_none() {
             return Ok(self.hand_back(work).await);
         }
@@ -213,8 +228,10 @@ impl<R: Relay> Delivery<'_, R> {
         let mut is_old_file_removed = false;
         let mut last = Cause::KeepsChanging(ROUNDS);
         for round in 0..ROUNDS {
-            let started = Instant::now();
-            *stage = Stage::OpenSource;
+            if round > 0 {
+                timeline.try_again();
+            }
+            timeline.enter(Stage::OpenSource);
             // Side by side: neither needs the other's answer.
             let opened =
                 async { tokio::join!(self.open_source(&name, begun), self.link.connect()) };
@@ -236,7 +253,7 @@ impl<R: Relay> Delivery<'_, R> {
                 return Ok(Outcome::Skipped(Some(name), Skip::FolderMarker));
             }
             let connection = connected.map_err(|(at, cause)| {
-                *stage = at;
+                timeline.enter(at);
                 cause
             })?;
             // Of another version it is nothing to go on with, nor to be compared with.
@@ -253,8 +270,9 @@ impl<R: Relay> Delivery<'_, R> {
             if let AfterDelivery::Move(archive) = &self.settings.after_delivery {
                 self.s3.archivable(&version, archive)?;
             }
-            *stage = Stage::RemotePath;
+            timeline.enter(Stage::RemotePath);
             let path = self.resolve(&version)?;
+            timeline.enter(Stage::Turn);
             // Nothing is held here that another delivery may wait for, but its turn.
             let waiting = async {
                 self.turn.of_path(path.full()).await;
@@ -264,13 +282,13 @@ impl<R: Relay> Delivery<'_, R> {
             let Some(share) = self.wait(waiting, round == 0).await? else {
                 return Ok(self.hand_back(work).await);
             };
-            *stage = Stage::Connect;
+            timeline.enter(Stage::Connect);
             // It may have broken meanwhile, which is nothing that this delivery has to fail for.
             let connection = timeout_at(self.deadline, self.link.connect())
                 .await
                 .map_err(|_| Cause::Deadline)?
                 .map_err(|(at, cause)| {
-                    *stage = at;
+                    timeline.enter(at);
                     cause
                 })?;
             let attempt = attempt::Attempt {
@@ -279,16 +297,13 @@ impl<R: Relay> Delivery<'_, R> {
                 path: &path,
                 window: share.bytes,
                 hop,
+                put: work.put,
                 begun: from,
                 handed_over: of_this,
                 is_old_file_removed,
             };
-            match attempt.run(&mut body, connection, stage).await {
+            match attempt.run(&mut body, connection, timeline).await {
                 Ok(receipt) => {
-                    let receipt = Receipt {
-                        seconds: seconds(started.elapsed()),
-                        ..receipt
-                    };
                     return Ok(self.dispose(version, receipt, body.own_digest()).await);
                 }
                 Err(Stop::Gone) => return Ok(Outcome::Gone(name)),

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 pub use cause::Cause;
 
 use crate::object::ObjectName;
+use crate::printable::Printable;
 
 /// A delivery that failed. Its `Display` names the object and the stage; the cause is in
 /// `source()`, and [`Error::report`] prints the whole chain once.
@@ -28,6 +29,8 @@ pub struct Error {
 pub enum Stage {
     /// Reading the event.
     Event,
+    /// Waiting for other deliveries of the same invocation.
+    Turn,
     /// Finding the remote path.
     RemotePath,
     /// Fetching the private key.
@@ -108,7 +111,7 @@ impl Error {
         if let Some(next) = self.next() {
             _ = write!(report, "; next: {next}");
         }
-        report
+        Printable(&report).to_string()
     }
 
     /// What to do next; none where the causes say all there is.
@@ -157,6 +160,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Event => "reading the event",
+            Self::Turn => "waiting for its turn",
             Self::RemotePath => "finding the remote path",
             Self::PrivateKey => "fetching the private key",
             Self::Certificate => "fetching the certificate",

@@ -33,6 +33,9 @@ mod tests;
 
 use std::fmt;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 pub use error::EventError;
 
 use crate::hand_over::{HandOver, HandOverRefused};
@@ -111,6 +114,13 @@ pub struct Job {
     pub size: Option<u64>,
     /// Orders the events of one key: hexadecimal, the shorter one filled up with zeros at its right.
     pub sequencer: Option<String>,
+    /// When the object was put, as the event tells.
+    pub time: Option<OffsetDateTime>,
+}
+
+/// A time as events have it; none where it is written otherwise, for it only serves to be told.
+fn moment(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
 /// Why a record needs no delivery.
@@ -124,6 +134,8 @@ pub enum Skip {
     TestEvent,
     /// It lies in the archive of `S3_AFTER_DELIVERY`.
     Archived,
+    /// It is a receipt, below `RECEIPT_PREFIX`.
+    Receipt,
     /// `SSH_ON_CONFLICT=skip`: this path has a file of other content. The source is kept.
     Exists(String),
 }
@@ -142,6 +154,9 @@ impl fmt::Display for Skip {
             }
             Self::Archived => f.write_str(
                 "skipped: it lies in the function's archive (S3_AFTER_DELIVERY); leave that out of the trigger",
+            ),
+            Self::Receipt => f.write_str(
+                "skipped: it is a receipt of the function's own (RECEIPT_PREFIX); leave that out of the trigger",
             ),
             Self::Exists(path) => write!(
                 f,

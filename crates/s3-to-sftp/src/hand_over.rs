@@ -32,6 +32,9 @@ pub struct HandOver {
     pub key: String,
     /// How many invocations have worked at it.
     pub hop: u32,
+    /// When the object was put, as its event told: seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put: Option<i64>,
     /// Where to go on; none where nothing was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
@@ -93,6 +96,7 @@ impl HandOver {
             bucket: name.bucket.clone(),
             key: name.key.clone(),
             hop,
+            put: None,
             begun,
         }
     }
@@ -123,6 +127,12 @@ impl HandOver {
                 readback,
             }),
         )
+    }
+
+    /// The same, with the time that the object's event told.
+    pub(crate) fn put_at(self, time: Option<OffsetDateTime>) -> Self {
+        let put = time.map(OffsetDateTime::unix_timestamp);
+        Self { put, ..self }
     }
 
     /// The object.

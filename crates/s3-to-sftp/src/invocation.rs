@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::Breaker;
@@ -12,6 +13,7 @@ use crate::destination::Directories;
 use crate::error::{Cause, Error, Stage};
 use crate::event::Item;
 use crate::hand_over::{Nobody, Relay};
+use crate::journal::{Entry, Journal, Log, News};
 use crate::kept::Kept;
 use crate::link::Link;
 use crate::object::ObjectName;
@@ -38,6 +40,7 @@ pub struct Deliverer {
     room: Room,
     undeleted: Undeleted,
     rules: Rules,
+    journal: Box<dyn Journal>,
 }
 
 /// What lives as long as an invocation. [`Self::finish`] ends it; dropping it cuts the connection.
@@ -49,6 +52,7 @@ pub struct Deliverer {
 pub struct Invocation<'a, R = Nobody> {
     deliverer: &'a Deliverer,
     relay: R,
+    request_id: Option<String>,
     has_begun: AtomicBool,
     begin_by: Instant,
     stop: Instant,
@@ -79,6 +83,16 @@ impl Deliverer {
             kept: Kept::default(),
             undeleted: Undeleted::default(),
             rules: Rules::default(),
+            journal: Box::new(Log),
+        }
+    }
+
+    /// Has what becomes of each object written down there, and not in the log.
+    #[must_use]
+    pub fn with_journal(self, journal: impl Journal + 'static) -> Self {
+        Self {
+            journal: Box::new(journal),
+            ..self
         }
     }
 
@@ -121,6 +135,7 @@ impl Deliverer {
         Invocation {
             deliverer: self,
             relay: Nobody,
+            request_id: None,
             has_begun: AtomicBool::new(false),
             begin_by: deadline,
             stop: deadline,
@@ -157,6 +172,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
     pub fn handing_over_to<S: Relay>(self, relay: S) -> Invocation<'a, S> {
         let Self {
             deliverer,
+            request_id,
             has_begun,
             deadline,
             end,
@@ -172,6 +188,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
         Invocation {
             deliverer,
             relay,
+            request_id,
             has_begun,
             begin_by: now + moving * 3 / 4,
             stop: now + moving,
@@ -189,16 +206,31 @@ impl<'a, R: Relay> Invocation<'a, R> {
         Self { end, ..self }
     }
 
+    /// Sets the id that records have.
+    #[must_use]
+    pub fn of_request(self, id: impl Into<String>) -> Self {
+        Self {
+            request_id: Some(id.into()),
+            ..self
+        }
+    }
+
     /// Deals with one record. `owner` is who delivers: a message's id and receive count, or the
     /// request's id, which its retries keep; see [`crate::remote_path::tag`].
     ///
-    /// Every end is in the log when this returns.
+    /// Every end is in the journal when this returns.
     pub fn deliver(&self, item: Item, owner: impl Into<Owner>) -> impl Future<Output = Outcome> {
         let work = match item {
-            Item::Job(job) => Ok(Work::new(job.name)),
+            Item::Job(job) => Ok(Work {
+                put: job.time,
+                ..Work::new(job.name)
+            }),
             Item::Continued(hand_over) => Ok(Work {
                 hop: hand_over.hop,
                 begun: hand_over.begun.clone(),
+                put: hand_over
+                    .put
+                    .and_then(|it| OffsetDateTime::from_unix_timestamp(it).ok()),
                 ..Work::new(hand_over.name())
             }),
             Item::Skipped { name, why } => Err(Outcome::Skipped(name, why)),
@@ -252,7 +284,13 @@ impl<'a, R: Relay> Invocation<'a, R> {
                 Ok((turn, work)) => self.work(turn, work, &owner).await,
                 Err(outcome) => outcome,
             };
-            log(&outcome);
+            if !matches!(outcome, Outcome::Delivered(..)) {
+                // That was written before the source was touched.
+                self.deliverer.journal.write(&Entry {
+                    news: News::Ended(&outcome),
+                    request_id: self.request_id.as_deref(),
+                });
+            }
             self.deliverer.undeleted.notice(&outcome);
             outcome
         }
@@ -281,6 +319,8 @@ impl<'a, R: Relay> Invocation<'a, R> {
             room: &self.deliverer.room,
             directories: &self.directories,
             rules: self.deliverer.rules,
+            journal: &*self.deliverer.journal,
+            request_id: self.request_id.as_deref(),
             owner,
             relay: &self.relay,
             is_first,
@@ -312,25 +352,6 @@ impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
         if let Some(link) = self.0 {
             link.spoil();
-        }
-    }
-}
-
-fn log(outcome: &Outcome) {
-    match outcome {
-        // Logged before the source was touched.
-        Outcome::Delivered(..) => {}
-        Outcome::Gone(object) => tracing::info!(%object, "gone: nothing is there to deliver"),
-        Outcome::Continued(object, Some(offset)) => {
-            tracing::info!(%object, offset, "continued: handed over to the next invocation");
-        }
-        Outcome::Continued(object, None) => {
-            tracing::info!(%object, "continued: not begun, handed over to the next invocation");
-        }
-        Outcome::Skipped(Some(object), why) => tracing::info!(%object, "{why}"),
-        Outcome::Skipped(None, why) => tracing::info!("{why}"),
-        Outcome::Failed(error) => {
-            tracing::error!(error_type = error.name(), "{}", error.report());
         }
     }
 }

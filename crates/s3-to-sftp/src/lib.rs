@@ -26,8 +26,11 @@
 //! | `undeleted` | sources that were delivered and could not be deleted |
 //! | [`check`] | each step of the way to the partner, without an object |
 //! | [`clean`] | the temporaries that dead deliveries left |
-//! | [`receipt`] | what became of a record |
+//! | `timeline` | where a delivery is, and how long it was where |
+//! | [`journal`] | where that is written down |
+//! | [`receipt`], [`record`] | what became of a record, and its form on paper |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
+//! | `printable` | keys and names as terminals may have them |
 //! | [`object`] | what S3 said about one version of one object |
 //! | [`rules`] | the rules of the path, by name, so that a test can take one out |
 //! | [`secret`] | a value that never prints itself |
@@ -42,11 +45,14 @@ pub mod error;
 pub mod event;
 pub mod hand_over;
 pub mod invocation;
+pub mod journal;
 mod kept;
 mod link;
 pub mod object;
 pub mod owner;
+mod printable;
 pub mod receipt;
+pub mod record;
 pub mod remote_path;
 mod room;
 pub mod rules;
@@ -57,6 +63,7 @@ pub mod side_by_side;
 pub mod source;
 pub mod ssh;
 pub mod sweep;
+mod timeline;
 pub mod transfer;
 mod turns;
 mod undeleted;

@@ -10,6 +10,7 @@ mod near_miss;
 mod place;
 mod problem;
 mod reader;
+mod s3_prefix;
 mod table;
 mod value;
 
@@ -18,13 +19,15 @@ mod tests;
 
 use std::time::Duration;
 
-pub use after_delivery::{AfterDelivery, ArchivePrefix};
+pub use after_delivery::AfterDelivery;
 pub use choice::{Channels, OnConflict, UploadMode, Verify};
 pub use host_keys::TrustedHostKeys;
 pub use problem::{Problem, Problems};
+pub use s3_prefix::S3Prefix;
 pub use table::{Fallback, Row, Shown, TABLE, describe, markdown};
 pub use value::LogLevel;
 
+use crate::event::Skip;
 use crate::object::ObjectName;
 use crate::remote_path::{FilenameTemplate, TemporaryTemplate};
 use crate::secrets::{Reference, SecretArn, SecretValue};
@@ -87,6 +90,14 @@ pub struct Settings {
     pub dead_letter_queue_url: Option<String>,
     /// `SWEEP_QUEUE_URL`.
     pub sweep_queue_url: Option<String>,
+    /// `RECEIPT_BUS`: an event bus's name or ARN.
+    pub receipt_bus: Option<String>,
+    /// `RECEIPT_PREFIX`, never a whole bucket.
+    pub receipt_prefix: Option<S3Prefix>,
+    /// `POWERTOOLS_METRICS_NAMESPACE`.
+    pub metrics_namespace: String,
+    /// `POWERTOOLS_SERVICE_NAME`.
+    pub service_name: Option<String>,
     /// `LOGGING_LEVEL`.
     pub log_level: LogLevel,
     /// The memory that Lambda gives the function, in bytes: `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda
@@ -133,6 +144,10 @@ impl Settings {
         let stall_timeout = reader.value("SSH_STALL_TIMEOUT", value::duration);
         let dead_letter_queue_url = reader.optional("DEAD_LETTER_QUEUE_URL", value::queue_url);
         let sweep_queue_url = reader.optional("SWEEP_QUEUE_URL", value::queue_url);
+        let receipt_bus = reader.optional("RECEIPT_BUS", value::event_bus);
+        let receipt_prefix = reader.optional("RECEIPT_PREFIX", s3_prefix::receipts);
+        let metrics_namespace = reader.value("POWERTOOLS_METRICS_NAMESPACE", value::metrics_name);
+        let service_name = reader.optional("POWERTOOLS_SERVICE_NAME", value::metrics_name);
         let log_level = reader.value("LOGGING_LEVEL", value::log_level);
         let memory = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|it| value::memory(&it));
 
@@ -212,6 +227,10 @@ impl Settings {
                 stall_timeout: stall_timeout?,
                 dead_letter_queue_url: dead_letter_queue_url?,
                 sweep_queue_url: sweep_queue_url?,
+                receipt_bus: receipt_bus?,
+                receipt_prefix: receipt_prefix?,
+                metrics_namespace: metrics_namespace?,
+                service_name: service_name?,
                 log_level: log_level?,
                 memory,
             })
@@ -270,10 +289,18 @@ impl Settings {
         }
     }
 
-    /// Whether an object lies in the archive of this function. Where the archive is below the prefix that triggers it, each
-    /// object that is delivered makes an event more.
-    pub fn is_archived(&self, object: &ObjectName) -> bool {
-        matches!(&self.after_delivery, AfterDelivery::Move(archive) if archive.has_prefix() && archive.holds(object))
+    /// Why an object of the function's own making is not delivered. Where the archive or the receipts are below the prefix that
+    /// triggers it, each delivery makes an event more.
+    pub fn skip(&self, object: &ObjectName) -> Option<Skip> {
+        if self
+            .receipt_prefix
+            .as_ref()
+            .is_some_and(|prefix| prefix.holds(object))
+        {
+            return Some(Skip::Receipt);
+        }
+        let is_archived = matches!(&self.after_delivery, AfterDelivery::Move(archive) if archive.has_prefix() && archive.holds(object));
+        is_archived.then_some(Skip::Archived)
     }
 }
 

@@ -170,7 +170,7 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
             return Ok(());
         }
         let settings = self.deliverer.settings();
-        if settings.names(&name).is_some() || settings.is_archived(&name) {
+        if settings.names(&name).is_some() || settings.skip(&name).is_some() {
             self.swept.own += 1;
             return Ok(());
         }

@@ -27,17 +27,11 @@ impl Undeleted {
         let Outcome::Delivered(receipt, disposal) = outcome else {
             return;
         };
-        let Receipt {
-            bucket, key, etag, ..
-        } = &**receipt;
-        let name = ObjectName {
-            bucket: bucket.clone(),
-            key: key.clone(),
-        };
+        let Receipt { name, etag, .. } = &**receipt;
         let mut undeleted = self.lock();
         if *disposal != Disposal::NotDeleted {
-            undeleted.remove(&name);
-        } else if let Some(delivered) = undeleted.get_mut(&name) {
+            undeleted.remove(name);
+        } else if let Some(delivered) = undeleted.get_mut(name) {
             delivered.went_once_more &= delivered.etag == *etag;
             delivered.etag.clone_from(etag);
         } else if undeleted.len() < REMEMBERED {
@@ -45,7 +39,7 @@ impl Undeleted {
                 etag: etag.clone(),
                 went_once_more: false,
             };
-            undeleted.insert(name, delivered);
+            undeleted.insert(name.clone(), delivered);
         }
     }
 

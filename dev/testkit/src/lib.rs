@@ -12,6 +12,7 @@
 //! | [`proxy`] | the network between: delay, rate, stall, cut |
 //! | [`aws_calls`] | SQS, Lambda, Secrets Manager and SSM, as far as a function calls them |
 //! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
+//! | `receipt` | receipts, held to their schema |
 //! | [`secrets`] | passwords, and a record of what is written while they are in use |
 //! | [`servers`] | real servers: sshd, rclone, sftp-server, MiniStack |
 
@@ -20,6 +21,8 @@ pub mod aws_calls;
 pub mod event;
 pub mod payload;
 pub mod proxy;
+#[cfg(feature = "receipts")]
+pub mod receipt;
 pub mod runtime_api;
 pub mod s3;
 pub mod secrets;

@@ -33,8 +33,8 @@ pub(super) async fn foresee(deliverer: &Deliverer, item: Item) -> Foreseen {
     if let Some(own) = settings.names(&name) {
         return failed(Stage::OpenSource, Some(name), Cause::OwnObject(own));
     }
-    if settings.is_archived(&name) {
-        return Foreseen::Other(Outcome::Skipped(Some(name), Skip::Archived));
+    if let Some(why) = settings.skip(&name) {
+        return Foreseen::Other(Outcome::Skipped(Some(name), why));
     }
     let version = match deliverer.s3().open(&name).await {
         Ok(Found::Object(version, _)) => version,

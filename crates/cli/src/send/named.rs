@@ -117,6 +117,7 @@ fn job(place: Place) -> Item {
         version_id: None,
         size: None,
         sequencer: None,
+        time: None,
     })
 }
 
@@ -138,6 +139,7 @@ pub(super) fn listed(bucket: &str, object: Listed) -> Item {
         version_id: None,
         size: Some(object.size),
         sequencer: None,
+        time: None,
     })
 }
 

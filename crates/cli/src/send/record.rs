@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use s3_to_sftp::receipt::Outcome;
+use s3_to_sftp::record;
 use s3_to_sftp::source::Disposal;
-use serde_json::json;
 
 /// What the function acknowledges, too: a source that could not be deleted is told, and the delivery stands.
 pub(crate) fn needs_nothing_more(outcome: &Outcome) -> bool {
@@ -27,7 +27,8 @@ pub(crate) fn is_delivered(outcome: &Outcome) -> bool {
 
 pub(crate) fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
     let line = if json {
-        Some(json_line(outcome)?)
+        let record = record::of_outcome(outcome, None);
+        Some(serde_json::to_string(&record)?)
     } else {
         line(outcome)
     };
@@ -46,26 +47,4 @@ fn line(outcome: &Outcome) -> Option<String> {
         Outcome::Continued(name, _) => Some(format!("continued {name}")),
         Outcome::Skipped(_, why) => Some(why.to_string()),
     }
-}
-
-/// For programs: the receipt, or what there is in place of one.
-fn json_line(outcome: &Outcome) -> serde_json::Result<String> {
-    let (name, mut record) = match outcome {
-        Outcome::Delivered(receipt, _) => return serde_json::to_string(receipt),
-        Outcome::Failed(error) => (
-            error.object.as_ref(),
-            json!({ "outcome": "failed", "error_type": error.name(), "error": error.report() }),
-        ),
-        Outcome::Gone(name) => (Some(name), json!({ "outcome": "gone" })),
-        Outcome::Continued(name, _) => (Some(name), json!({ "outcome": "continued" })),
-        Outcome::Skipped(name, why) => (
-            name.as_ref(),
-            json!({ "outcome": "skipped", "reason": why.to_string() }),
-        ),
-    };
-    if let Some(name) = name {
-        record["bucket"] = name.bucket.clone().into();
-        record["key"] = name.key.clone().into();
-    }
-    serde_json::to_string(&record)
 }

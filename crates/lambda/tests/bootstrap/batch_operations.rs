@@ -68,7 +68,9 @@ async fn a_task_of_either_schema_is_delivered_and_its_source_deleted() {
         assert!(world.file(&key) == payload::ramp(300_000), "byte by byte");
         assert!(!world.has_source(&key));
         bootstrap
-            .wait_for_line(move |line| line.contains("receipt") && line.contains(schema))
+            .wait_for_line(move |line| {
+                line.contains("\"outcome\":\"delivered\"") && line.contains(schema)
+            })
             .await;
     }
 }

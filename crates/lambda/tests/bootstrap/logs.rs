@@ -113,6 +113,65 @@ fn not_pinned(logs: &str) -> Vec<Value> {
         .collect()
 }
 
+/// Whoever looks for an invocation finds all of its lines, and each error once.
+#[tokio::test]
+async fn every_line_has_the_id_of_its_invocation_and_an_error_has_one_line() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[("LOGGING_LEVEL", "ERROR")]);
+    have_it_say_everything(&world).await;
+    let refused = world.api.invoke(json!({ "Records": "none" })).await;
+    let (error_type, message) = refused.error();
+    let logs = all_lines(bootstrap).await;
+    let lines: Vec<Value> = logs
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 2, "one for each error: {logs}");
+    assert_eq!(lines[0]["error_type"], "RemotePathRefused");
+    assert_eq!(lines[0]["object"], "s3://inbox/../refused");
+    assert_eq!(
+        (
+            &lines[0]["Failures"],
+            &lines[0]["Failures.RemotePathRefused"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&lines[1]["error_type"], &lines[1]["message"]),
+        (&json!(error_type), &json!(message))
+    );
+    let ids: Vec<_> = lines.iter().map(|line| &line["requestId"]).collect();
+    assert!(
+        ids.iter().all(|id| id.is_string()) && ids[0] != ids[1],
+        "{ids:?}"
+    );
+}
+
+/// The first invocation of an environment is a metric of its own, wherever it leads.
+#[tokio::test]
+async fn a_cold_start_is_counted_once() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[
+        ("POWERTOOLS_METRICS_NAMESPACE", "Files"),
+        ("POWERTOOLS_SERVICE_NAME", "payroll"),
+    ]);
+    for key in ["a", "b"] {
+        world.api.invoke(world.uploaded(key, "1")).await.response();
+    }
+    let logs = all_lines(bootstrap).await;
+    let starts: Vec<Value> = logs
+        .lines()
+        .filter(|line| line.contains("\"ColdStart\":"))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(starts.len(), 1, "{logs}");
+    assert_eq!(
+        starts[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"],
+        "Files"
+    );
+    assert_eq!(starts[0]["service"], "payroll");
+}
+
 /// The SDK warns of each object that was uploaded in parts, which nobody can do anything about.
 #[tokio::test]
 async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {
@@ -138,7 +197,13 @@ async fn text_is_written_where_lambda_is_set_to_text() {
     let logs = all_lines(bootstrap).await;
     assert!(!logs.is_empty());
     for line in logs.lines() {
-        assert!(serde_json::from_str::<Value>(line).is_err(), "{line}");
+        // CloudWatch finds metrics in nothing else.
+        if let Ok(json) = serde_json::from_str::<Value>(line) {
+            assert!(
+                json["_aws"].is_object() && json["outcome"].is_null(),
+                "{line}"
+            );
+        }
         assert!(!line.contains('\u{1b}'), "no colours: {line}");
     }
     let delivered = logs

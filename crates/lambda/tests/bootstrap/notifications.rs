@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use testkit::event;
 use testkit::payload;
+use testkit::receipt::without_times;
 use testkit::runtime_api::{Invocation, Outcome};
 use testkit::sftp::{Action, Operation, nth, status};
 
@@ -53,41 +54,94 @@ async fn an_upload_is_delivered_and_its_source_is_deleted() {
     let outcome = world.api.invoke(event).await;
 
     let mut answer = outcome.response().clone();
-    let seconds = answer["receipts"][0]["seconds"].take();
+    let receipt = answer["receipts"][0].take();
+    let seconds = &receipt["seconds"];
     assert!(seconds.as_f64().is_some_and(|it| it < 30.0), "{seconds}");
-    let receipt = json!({
+    let since = &receipt["seconds_since_event"];
+    assert!(since.as_f64().is_some_and(|it| it > 0.0), "{since}");
+    answer["receipts"][0] = without_times(receipt.clone());
+    let expected = json!({
+        "schema": 1,
+        "outcome": "delivered",
+        "version": env!("CARGO_PKG_VERSION"),
+        "request_id": receipt["request_id"],
         "bucket": BUCKET,
         "key": key,
         "etag": stored.etag,
         "bytes": 300_000,
         "server": format!("127.0.0.1:{}", world.sftp.port()),
+        "server_identification": "SSH-2.0-testkit",
         "host_key": world.sftp.fingerprint(),
+        "host_key_pinned": true,
+        "username": "acme",
+        "login": "password",
+        "key_exchange": "mlkem768x25519-sha256",
+        "host_key_algorithm": "ssh-ed25519",
+        "cipher": "aes256-gcm@openssh.com",
         "remote_path": key,
         "published": "posix-rename",
         "size": "equal",
-        "checksum": { "equal": { "algorithm": "crc64nvme" } },
+        "checksum": "equal",
+        "checksum_algorithm": "crc64nvme",
+        "checksum_s3": "86k1XIneAO0=",
+        "crc64nvme": "86k1XIneAO0=",
         "read_back": false,
         "durable": "file-and-name",
         "channels": 1,
         "hops": 0,
-        "seconds": null,
+        "bytes_sent": 300_000,
+        "bytes_resumed": 0,
+        "retries": 0,
+        "source": "deleted",
     });
     assert_eq!(
         answer,
-        json!({ "delivered": 1, "gone": 0, "skipped": 0, "continued": 0, "rejected": 0, "receipts": [receipt] })
+        json!({ "delivered": 1, "gone": 0, "skipped": 0, "continued": 0, "rejected": 0, "receipts": [expected] })
     );
     assert!(world.file(key) == payload::ramp(300_000), "byte by byte");
     world.assert_tree(&["in", key]);
     assert!(!world.has_source(key));
 
-    // The log holds the same receipt, for the answer of a direct trigger is read by nobody.
+    // The log holds the same receipt, for the answer of a direct trigger is read by nobody. It was written before the source
+    // was touched, and is what CloudWatch makes metrics of, too.
     let line = bootstrap
-        .wait_for_line(|line| line.contains("\"receipt\""))
+        .wait_for_line(|line| line.contains("\"delivered\""))
         .await;
     let line: Value = serde_json::from_str(&line).expect("JSON");
-    let logged: Value =
-        serde_json::from_str(line["receipt"].as_str().expect("text")).expect("JSON in it");
-    assert_eq!(logged, outcome.response()["receipts"][0]);
+    let receipt = receipt.as_object().expect("an object");
+    for (name, value) in receipt.iter().filter(|(name, _)| *name != "source") {
+        assert_eq!(&line[name], value, "{name} in {line}");
+    }
+    assert!(line.get("source").is_none(), "{line}");
+    assert_eq!(line["object"], format!("s3://{BUCKET}/{key}"));
+    assert_eq!(line["requestId"], receipt["request_id"]);
+    assert_eq!(line["destination"], "127.0.0.1");
+    assert_eq!(
+        (&line["Deliveries"], &line["Bytes"]),
+        (&json!(1), &json!(300_000))
+    );
+    for metric in ["Throughput", "TimeToDeliver"] {
+        assert!(
+            line[metric].as_f64().is_some_and(|it| it > 0.0),
+            "{metric} in {line}"
+        );
+    }
+    let described = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array();
+    let described: Vec<_> = described
+        .into_iter()
+        .flatten()
+        .map(|it| &it["Name"])
+        .collect();
+    assert_eq!(
+        described,
+        [
+            "Deliveries",
+            "Bytes",
+            "Retries",
+            "Throughput",
+            "TimeToDeliver"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn what_has_lain_too_long_is_sent_and_can_be_delivered() {
     assert_eq!(world.s3.keys(BUCKET).len(), 4, "nothing is touched");
 
     let line = bootstrap
-        .wait_for_line(|line| line.contains("\"_aws\""))
+        .wait_for_line(|line| line.contains("\"OldestUndelivered\":"))
         .await;
     let metric: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(metric["OldestUndelivered"], oldest);
@@ -94,7 +94,7 @@ async fn what_has_lain_too_long_is_sent_and_can_be_delivered() {
     let described = &metric["_aws"]["CloudWatchMetrics"][0];
     let expected = json!({
         "Namespace": "s3-to-sftp",
-        "Dimensions": [["FunctionName"]],
+        "Dimensions": [["service", "destination"]],
         "Metrics": [{ "Name": "OldestUndelivered", "Unit": "Seconds" }],
     });
     assert_eq!(described, &expected);

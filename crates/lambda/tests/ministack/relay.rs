@@ -78,7 +78,7 @@ fn is_read_ahead(request: &s3::Request) -> bool {
 
 /// The largest count of hops in the receipts of a log.
 fn hops(logs: &str) -> Option<u64> {
-    let receipts = logs.split(r#"\"hops\":"#).skip(1);
+    let receipts = logs.split(r#""hops":"#).skip(1);
     let number = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit())?;
         rest[..end].parse().ok()

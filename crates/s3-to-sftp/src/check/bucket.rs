@@ -80,7 +80,7 @@ impl<F: FnMut(Step)> Check<'_, F> {
         };
         let is_delivered = |name: &ObjectName| {
             settings.names(name).is_none()
-                && !settings.is_archived(name)
+                && settings.skip(name).is_none()
                 && !name.key.ends_with('/')
         };
         let Some(name) = listed.iter().map(name).find(is_delivered) else {

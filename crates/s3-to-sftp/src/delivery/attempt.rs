@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::time::timeout_at;
 
 use super::owned::Left;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
-use crate::error::{Cause, Stage};
+use crate::error::Cause;
 use crate::hand_over::{Begun, ReadbackState, Relay};
 use crate::object::ObjectVersion;
 use crate::receipt::{Durable, Published, Receipt, SizeCheck};
@@ -15,6 +16,7 @@ use crate::remote_path::RemotePath;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
 use crate::ssh::Connection;
+use crate::timeline::Timeline;
 use crate::transfer::Source;
 
 /// One version on its way.
@@ -27,6 +29,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) window: usize,
     /// How many invocations have worked at it.
     pub(super) hop: u32,
+    /// When the object was put, as its event told.
+    pub(super) put: Option<OffsetDateTime>,
     /// What the one before has handed over, if that can be gone on with.
     pub(super) begun: Option<&'a Begun>,
     /// What it has handed over, in any case.
@@ -112,7 +116,7 @@ impl<R: Relay> Attempt<'_, R> {
         &self,
         body: &mut Body,
         mut connection: Arc<Connection>,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Receipt, Stop> {
         let Self {
             delivery,
@@ -138,9 +142,9 @@ impl<R: Relay> Attempt<'_, R> {
             rules: delivery.rules,
         };
         let result = match settings.upload {
-            UploadMode::Direct => self.direct(&place, body, &connection, stage).await,
+            UploadMode::Direct => self.direct(&place, body, &connection, timeline).await,
             UploadMode::Temporary => {
-                self.over_connections(&place, body, &mut connection, stage)
+                self.over_connections(&place, body, &mut connection, timeline)
                     .await
             }
         };
@@ -150,7 +154,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
             result => result?,
         };
-        Ok(self.receipt(&place, &finished, body, &connection))
+        Ok(self.receipt(&place, &finished, body, &connection, timeline))
     }
 
     async fn over_connections(
@@ -158,7 +162,7 @@ impl<R: Relay> Attempt<'_, R> {
         place: &Place<'_>,
         body: &mut Body,
         connection: &mut Arc<Connection>,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
         let handed_over = self.begun.map_or(0, |begun| begun.from.offset());
@@ -171,7 +175,7 @@ impl<R: Relay> Attempt<'_, R> {
             left: self.left(),
         };
         loop {
-            let uploaded = self.upload(connection, place, body, &mut progress, stage);
+            let uploaded = self.upload(connection, place, body, &mut progress, timeline);
             match uploaded.await {
                 Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
                     if !progress.may_go_on() {
@@ -183,12 +187,13 @@ impl<R: Relay> Attempt<'_, R> {
                         "the connection broke; going on over another one"
                     );
                     progress.begin_again();
+                    timeline.try_again();
                     let connecting = delivery.link.reconnect(connection);
                     *connection = timeout_at(delivery.deadline, connecting)
                         .await
                         .map_err(|_| Cause::Deadline)?
                         .map_err(|(at, cause)| {
-                            *stage = at;
+                            timeline.enter(at);
                             cause
                         })?;
                     if !connection.sftp().has_fsync() {
@@ -246,20 +251,21 @@ impl<R: Relay> Attempt<'_, R> {
         finished: &Finished,
         body: &Body,
         connection: &Connection,
+        timeline: &Timeline,
     ) -> Receipt {
         let version = self.version;
         Receipt {
-            bucket: version.name.bucket.clone(),
-            key: version.name.key.clone(),
+            name: version.name.clone(),
             etag: version.etag.trim_matches('"').to_owned(),
             version_id: version.version_id.clone(),
             bytes: version.size,
-            server: connection.address().to_string(),
-            host_key: connection.host_key(),
+            server: connection.into(),
             remote_path: place.path.full().to_owned(),
             published: finished.published,
             size: finished.size,
             checksum: body.checksum(),
+            checksum_s3: body.told_checksum(),
+            crc64nvme: body.own_digest().checksum().to_string(),
             read_back: finished.is_read_back,
             durable: match (finished.is_synced, finished.is_name_synced) {
                 (true, true) => Durable::FileAndName,
@@ -268,7 +274,17 @@ impl<R: Relay> Attempt<'_, R> {
             },
             channels: finished.channels,
             hops: self.hop,
-            seconds: 0.0,
+            // Where it was there before, bytes were read to compare it, and none were sent.
+            bytes_sent: if finished.published == Published::Before {
+                0
+            } else {
+                body.given_out()
+            },
+            bytes_resumed: self.begun.map_or(0, |begun| begun.from.offset()),
+            at: OffsetDateTime::now_utc(),
+            put: self.put,
+            retries: timeline.retries(),
+            time: timeline.into(),
         }
     }
 

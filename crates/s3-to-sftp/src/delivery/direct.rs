@@ -15,6 +15,7 @@ use crate::receipt::Published;
 use crate::settings::Verify;
 use crate::source::Body;
 use crate::ssh::Connection;
+use crate::timeline::Timeline;
 use crate::transfer::{TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
@@ -23,9 +24,9 @@ impl<R: Relay> Attempt<'_, R> {
         place: &Place<'_>,
         body: &mut Body,
         connection: &Arc<Connection>,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Finished, Stop> {
-        let written = self.write_direct(place, body, connection, stage).await;
+        let written = self.write_direct(place, body, connection, timeline).await;
         if let Err(stop) = &written
             && !matches!(stop, Stop::Failed(Cause::Conflict(_)))
         {
@@ -41,25 +42,25 @@ impl<R: Relay> Attempt<'_, R> {
         place: &Place<'_>,
         body: &mut Body,
         connection: &Connection,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
         let session = connection.sftp();
         let on_conflict = delivery.settings.on_conflict;
         let writing = async {
-            *stage = Stage::OpenFinal;
+            timeline.enter(Stage::OpenFinal);
             let mut file = Direct::open(session, place, on_conflict).await?;
-            *stage = Stage::Transfer;
+            timeline.enter(Stage::Transfer);
             match transfer(body, &mut file).await {
                 Ok(_) => {}
                 Err(TransferError::Source(error)) => return Err(Stop::from(error)),
                 Err(TransferError::Destination(cause)) => return Err(cause.into()),
             }
-            *stage = Stage::Verify;
+            timeline.enter(Stage::Verify);
             let mut look = self.look();
             let (written, looked) = tokio::join!(file.finish(self.version.size), look.confirm());
             let written = written?;
-            *stage = Stage::LastLook;
+            timeline.enter(Stage::LastLook);
             match looked.map_err(Stop::from) {
                 // The file is there, and what has the name now is another delivery's matter.
                 Ok(()) | Err(Stop::Gone) => {}

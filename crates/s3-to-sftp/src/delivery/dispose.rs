@@ -5,6 +5,7 @@ use tokio::time::timeout_at;
 use super::Delivery;
 use crate::error::{Cause, Error, Stage};
 use crate::hand_over::Relay;
+use crate::journal::{Entry, News};
 use crate::object::ObjectVersion;
 use crate::receipt::{Outcome, Receipt};
 use crate::settings::AfterDelivery;
@@ -19,11 +20,7 @@ impl<R: Relay> Delivery<'_, R> {
         own: &Digest,
     ) -> Outcome {
         let object = &version.name;
-        tracing::info!(
-            object = %object,
-            receipt = %serde_json::to_string(&receipt).unwrap_or_default(),
-            "{receipt}"
-        );
+        self.write(News::Delivered(&receipt));
         let disposal = match self.remove_source(&version, own).await {
             Ok(disposal) => disposal,
             Err(cause) => {
@@ -32,13 +29,7 @@ impl<R: Relay> Delivery<'_, R> {
                     object: Some(object.clone()),
                     cause,
                 };
-                tracing::error!(
-                    object = %object,
-                    outcome = "SourceNotDeleted",
-                    "the file is delivered and its source is not deleted, so it may be sent \
-                     again: {}",
-                    error.report()
-                );
+                self.write(News::NotDeleted(&receipt, &error));
                 return Outcome::Delivered(Box::new(receipt), Disposal::NotDeleted);
             }
         };
@@ -52,6 +43,13 @@ impl<R: Relay> Delivery<'_, R> {
             Disposal::Kept | Disposal::NotDeleted => {}
         }
         Outcome::Delivered(Box::new(receipt), disposal)
+    }
+
+    fn write(&self, news: News<'_>) {
+        self.journal.write(&Entry {
+            news,
+            request_id: self.request_id,
+        });
     }
 
     /// Deletes the source, or moves it away. An S3 that takes too long must not fail an invocation whose

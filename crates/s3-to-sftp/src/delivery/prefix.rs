@@ -14,6 +14,7 @@ use crate::hand_over::{ReadbackState, Relay};
 use crate::rules::Rule;
 use crate::settings::Verify;
 use crate::source::Body;
+use crate::timeline::Timeline;
 
 impl<R: Relay> Attempt<'_, R> {
     /// Makes sure of everything below where `body` goes on. It is synced first, so that no later connection, and
@@ -25,7 +26,7 @@ impl<R: Relay> Attempt<'_, R> {
         temporary: &mut Temporary<'_>,
         body: &Body,
         progress: &mut Progress,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<(), Stop> {
         let delivery = self.delivery;
         let (name, end) = (place.name.full.as_str(), body.offset());
@@ -39,13 +40,13 @@ impl<R: Relay> Attempt<'_, R> {
         {
             return Ok(());
         }
-        *stage = Stage::Verify;
+        timeline.enter(Stage::Verify);
         temporary.sync().await?;
         let until = delivery.until();
         match read_back(session, name, end, body.own_digest(), proven, until).await {
             Ok(Compared::Equal) => {}
             Ok(Compared::Until(readback)) if delivery.relay.is_there() => {
-                *stage = Stage::HandOver;
+                timeline.enter(Stage::HandOver);
                 return Err(self.send(body, Some(readback)).await);
             }
             Ok(Compared::Until(_)) => return Err(Cause::Deadline.into()),

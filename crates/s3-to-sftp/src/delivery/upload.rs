@@ -22,6 +22,7 @@ use crate::rules::Rule;
 use crate::settings::{OnConflict, Verify};
 use crate::source::{Body, LastLook};
 use crate::ssh::Connection;
+use crate::timeline::Timeline;
 use crate::transfer::{TransferError, transfer};
 
 impl<R: Relay> Attempt<'_, R> {
@@ -32,18 +33,18 @@ impl<R: Relay> Attempt<'_, R> {
         place: &Place<'_>,
         body: &mut Body,
         progress: &mut Progress,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
         let session = connection.sftp();
         if let Phase::Renaming(verified) | Phase::RenamingAgain(verified) = &progress.phase {
-            *stage = Stage::Publish;
+            timeline.enter(Stage::Publish);
             let settling = self.settle(session, place, body, verified);
             return timeout_at(delivery.deadline, settling)
                 .await
                 .map_err(|_| Cause::Deadline)?;
         }
-        *stage = Stage::OpenTemporary;
+        timeline.enter(Stage::OpenTemporary);
         let opening = self.open(session, place, body, progress);
         let mut temporary = match timeout_at(delivery.deadline, opening).await {
             Ok(opened) => {
@@ -57,15 +58,16 @@ impl<R: Relay> Attempt<'_, R> {
                 return Err(Cause::Deadline.into());
             }
         };
-        let proving = self.prove(session, place, &mut temporary, body, progress, stage);
+        let proving = self.prove(session, place, &mut temporary, body, progress, timeline);
         let proven = timeout_at(delivery.deadline, proving).await;
         let written = match proven.unwrap_or_else(|_| Err(Cause::Deadline.into())) {
-            Ok(()) => self.write(&mut temporary, body, progress, stage).await,
+            Ok(()) => self.write(&mut temporary, body, progress, timeline).await,
             Err(stop) => Err(stop),
         };
         let result = match written {
             Ok(()) => {
-                let finishing = self.finish(session, place, &mut temporary, body, progress, stage);
+                let finishing =
+                    self.finish(session, place, &mut temporary, body, progress, timeline);
                 timeout_at(delivery.deadline, finishing)
                     .await
                     .unwrap_or_else(|_| Err(Cause::Deadline.into()))
@@ -142,9 +144,9 @@ impl<R: Relay> Attempt<'_, R> {
         temporary: &mut Temporary<'_>,
         body: &mut Body,
         progress: &mut Progress,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<(), Stop> {
-        *stage = Stage::Transfer;
+        timeline.enter(Stage::Transfer);
         let delivery = self.delivery;
         let moved = timeout_at(delivery.until(), transfer(body, temporary)).await;
         progress.acknowledged = temporary.acknowledged();
@@ -153,7 +155,7 @@ impl<R: Relay> Attempt<'_, R> {
             Ok(Err(TransferError::Source(error))) => Err(error.into()),
             Ok(Err(TransferError::Destination(cause))) => Err(cause.into()),
             Err(_) if delivery.relay.is_there() => {
-                *stage = Stage::HandOver;
+                timeline.enter(Stage::HandOver);
                 Err(self.hand_over(temporary, body).await)
             }
             Err(_) => Err(Cause::Deadline.into()),
@@ -198,7 +200,8 @@ impl<R: Relay> Attempt<'_, R> {
             return Cause::NoProgress { before, now }.into();
         }
         let offset = now.offset;
-        let hand_over = HandOver::begun(self.version, self.hop + 1, self.owner(), from, readback);
+        let hand_over = HandOver::begun(self.version, self.hop + 1, self.owner(), from, readback)
+            .put_at(self.put);
         match self.delivery.send(&hand_over).await {
             Ok(()) => Stop::HandedOver { offset },
             Err(cause) => cause.into(),
@@ -213,9 +216,9 @@ impl<R: Relay> Attempt<'_, R> {
         temporary: &mut Temporary<'_>,
         body: &mut Body,
         progress: &mut Progress,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
     ) -> Result<Finished, Stop> {
-        *stage = Stage::Verify;
+        timeline.enter(Stage::Verify);
         let delivery = self.delivery;
         if !delivery.rules.hold(Rule::DeleteAfterPublish) {
             _ = delivery.s3.delete(self.version).await;
@@ -230,17 +233,17 @@ impl<R: Relay> Attempt<'_, R> {
                 Err(_) => Ok(()),
             }
         };
-        let (verified, looked) = tokio::join!(temporary.verify(size, stage, written), looking);
+        let (verified, looked) = tokio::join!(temporary.verify(size, timeline, written), looking);
         progress.acknowledged = temporary.acknowledged();
         let verified = verified?;
-        *stage = Stage::LastLook;
+        timeline.enter(Stage::LastLook);
         looked?;
-        *stage = Stage::Verify;
+        timeline.enter(Stage::Verify);
         let is_read_back = delivery.settings.verify == Verify::Readback;
         if is_read_back {
             self.read_back(session, place, body, progress).await?;
         }
-        *stage = Stage::Publish;
+        timeline.enter(Stage::Publish);
         let verified = Arc::new(verified);
         progress.phase = Phase::Renaming(Arc::clone(&verified));
         // Each rename asks for a look that is fresh: a server may take its time for the close, and

@@ -10,6 +10,7 @@ use super::{Temporary, answered, write_failed};
 use crate::error::{Cause, Stage};
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
+use crate::timeline::Timeline;
 
 /// Servers that store elsewhere tell a file's length late: it is asked again after these.
 pub(super) const LATE_SIZE: [Duration; 3] = [
@@ -37,14 +38,14 @@ pub(crate) struct Verified {
 impl Temporary<'_> {
     /// Makes the file durable, closes it, and compares its length. Nothing is judged before all
     /// answers are in, those to the last writes among them, and a refused WRITE, FSYNC or CLOSE fails the delivery
-    /// whatever STAT says: servers report late write errors there. `stage` tells what failed.
+    /// whatever STAT says: servers report late write errors there. `timeline` tells what failed.
     ///
     /// `written` is told when the last write is acknowledged, which is early enough to look at the source beside the
     /// rest of the flight; it is dropped when one was refused.
     pub(crate) async fn verify(
         &mut self,
         expected: u64,
-        stage: &mut Stage,
+        timeline: &mut Timeline,
         written: oneshot::Sender<()>,
     ) -> Result<Verified, Cause> {
         let session = self.session;
@@ -95,7 +96,7 @@ impl Temporary<'_> {
             self.directory = reply.await.ok();
         }
         if let Err(error) = drained {
-            *stage = Stage::Transfer;
+            timeline.enter(Stage::Transfer);
             return Err(write_failed(name, error));
         }
         if let Err(error) = mode {

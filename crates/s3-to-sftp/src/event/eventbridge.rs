@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::wire::{Any, read};
-use super::{EventError, Item, Job, Skip, Way, non_empty, normalised, of_job, unwrapped};
+use super::{EventError, Item, Job, Skip, Way, moment, non_empty, normalised, of_job, unwrapped};
 use crate::object::ObjectName;
 
 /// An event with a `detail-type`.
@@ -11,6 +11,7 @@ use crate::object::ObjectName;
 pub(super) struct EventBridge {
     pub(super) source: Option<String>,
     pub(super) detail_type: String,
+    pub(super) time: Option<String>,
     pub(super) detail: Option<Box<RawValue>>,
 }
 
@@ -44,13 +45,14 @@ pub(super) fn items(event: EventBridge, way: Way) -> Result<Vec<Item>, EventErro
     let EventBridge {
         source,
         detail_type,
+        time,
         detail,
     } = event;
     let detail = detail.as_ref().map_or("{}", |detail| detail.get());
     match source.as_deref() {
         // "AWS API Call via CloudTrail" comes from the same source, and may tell of an upload.
         Some("aws.s3") if detail_type.starts_with("Object ") => {
-            Ok(vec![item(detail_type, detail)?])
+            Ok(vec![item(detail_type, time, detail)?])
         }
         Some("lambda") if detail_type.starts_with("Lambda Function Invocation Result") => {
             unwrapped(detail, way.open_to_others())
@@ -62,7 +64,7 @@ pub(super) fn items(event: EventBridge, way: Way) -> Result<Vec<Item>, EventErro
     }
 }
 
-fn item(detail_type: String, detail: &str) -> Result<Item, EventError> {
+fn item(detail_type: String, time: Option<String>, detail: &str) -> Result<Item, EventError> {
     let missing = |field| EventError::Missing { record: 1, field };
     let detail: Detail = read::<Detail>(detail.as_bytes())?
         .object()
@@ -97,5 +99,6 @@ fn item(detail_type: String, detail: &str) -> Result<Item, EventError> {
         version_id: non_empty(object.version_id.text()),
         size: object.size.number(),
         sequencer: non_empty(object.sequencer.text()),
+        time: time.and_then(|time| moment(&time)),
     }))
 }

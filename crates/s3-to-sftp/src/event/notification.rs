@@ -2,7 +2,9 @@
 
 use super::error::excerpt;
 use super::wire::{Any, Record};
-use super::{EventError, Item, Job, Skip, Way, key, non_empty, normalised, of_job, sns, unwrapped};
+use super::{
+    EventError, Item, Job, Skip, Way, key, moment, non_empty, normalised, of_job, sns, unwrapped,
+};
 use crate::object::ObjectName;
 
 /// `s3` of a record.
@@ -118,6 +120,7 @@ fn item(number: usize, record: Record) -> Result<Item, EventError> {
         version_id: non_empty(object.version_id.text()),
         size: object.size.number(),
         sequencer: non_empty(object.sequencer.text()),
+        time: record.event_time.text().and_then(|time| moment(&time)),
     }))
 }
 

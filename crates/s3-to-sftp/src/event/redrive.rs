@@ -76,5 +76,6 @@ fn job(name: ObjectName, version_id: Option<String>) -> Item {
         version_id,
         size: None,
         sequencer: None,
+        time: None,
     })
 }

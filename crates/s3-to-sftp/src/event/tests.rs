@@ -3,6 +3,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+use ::time::macros::datetime;
 use proptest::prelude::*;
 
 use super::*;
@@ -61,6 +62,7 @@ mod notifications {
             version_id: Some("096fKKXTRTtl3on89fVO.nfljtsv6qko".to_owned()),
             size: Some(1024),
             sequencer: Some("0066A1B2C3D4E5F601".to_owned()),
+            time: Some(datetime!(2026-11-22 14:05:09.123 UTC)),
         };
         assert_eq!(items(fixture!("s3-put")), [Item::Job(job)]);
     }
@@ -133,6 +135,7 @@ mod notifications {
             version_id: None,
             size: None,
             sequencer: None,
+            time: None,
         };
         assert_eq!(items(fixture!("s3-smallest")), [Item::Job(smallest)]);
     }
@@ -189,6 +192,7 @@ mod notifications {
             version_id: None,
             size: Some(12),
             sequencer: None,
+            time: Some(datetime!(2026-11-22 14:05:09.123 UTC)),
         };
         assert_eq!(items[7], Item::Job(odd));
     }

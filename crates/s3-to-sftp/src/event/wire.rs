@@ -73,6 +73,7 @@ pub(super) struct Envelope {
     #[serde(rename = "detail-type")]
     detail_type: Any,
     detail: Option<Box<RawValue>>,
+    time: Any,
     // SNS in a queue.
     #[serde(rename = "Type")]
     kind: Any,
@@ -135,6 +136,7 @@ impl Envelope {
             return Shape::EventBridge(EventBridge {
                 source: self.source.text(),
                 detail_type,
+                time: self.time.text(),
                 detail: self.detail,
             });
         }
@@ -176,6 +178,7 @@ pub(super) struct Record {
     pub(super) event_version: Any,
     pub(super) event_source: Any,
     pub(super) event_name: Any,
+    pub(super) event_time: Any,
     pub(super) s3: Any<S3>,
     #[serde(rename = "Sns")]
     pub(super) sns: Any<Sns>,

@@ -286,6 +286,36 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "RECEIPT_BUS",
+        fallback: Fallback::Nothing("none"),
+        meaning: "name or ARN of an EventBridge event bus that gets an event for each delivery and each failure: \
+                  [receipts](docs/receipts.md)",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "RECEIPT_PREFIX",
+        fallback: Fallback::Nothing("none"),
+        meaning: "`s3://BUCKET/PREFIX/`: each delivery's [receipt](docs/receipts.md) becomes an object there. Objects there are never \
+                  delivered",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "POWERTOOLS_METRICS_NAMESPACE",
+        fallback: Fallback::Value("s3-to-sftp"),
+        meaning: "namespace of the [metrics](docs/receipts.md#metrics) in CloudWatch",
+        secret: false,
+        contract: false,
+    },
+    Row {
+        name: "POWERTOOLS_SERVICE_NAME",
+        fallback: Fallback::Nothing("the function's name"),
+        meaning: "their dimension `service`",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "LOGGING_LEVEL",
         fallback: Fallback::Value("INFO"),
         meaning: "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or `TRACE`; `AWS_LAMBDA_LOG_LEVEL` and `RUST_LOG` go \

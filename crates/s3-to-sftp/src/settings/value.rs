@@ -228,6 +228,41 @@ pub(super) fn file_mode(value: &str) -> Result<u32, Unfit> {
     }
 }
 
+/// A name, or an ARN, as EventBridge takes it: letters, digits and `._-/`, and an ARN's `:` besides.
+pub(super) fn event_bus(value: &str) -> Result<String, Unfit> {
+    const FORM: &str = "give the name of an EventBridge event bus, or its ARN";
+    let value = value.trim();
+    let in_bus_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    let name = match value.strip_prefix("arn:") {
+        None => value,
+        Some(arn) => match arn
+            .splitn(5, ':')
+            .nth(4)
+            .and_then(|it| it.strip_prefix("event-bus/"))
+        {
+            Some(name) => name,
+            None => return unfit(format!("is the ARN of something else; {FORM}")),
+        },
+    };
+    if name.is_empty() || name.len() > 256 || !name.chars().all(in_bus_names) {
+        return unfit(format!("names no event bus; {FORM}"));
+    }
+    Ok(value.to_owned())
+}
+
+/// A namespace or a dimension's value, as CloudWatch takes them.
+pub(super) fn metrics_name(value: &str) -> Result<String, Unfit> {
+    let value = value.trim();
+    if value.is_empty() || value.len() > 255 || value.starts_with(':') || value.starts_with("AWS/")
+    {
+        return unfit("is nothing that CloudWatch takes: give 1 to 255 characters, of which the first is no `:`, and not `AWS/…`".to_owned());
+    }
+    if !value.chars().all(|c| c.is_ascii() && !c.is_ascii_control()) {
+        return unfit("holds a character that CloudWatch does not take: give ASCII".to_owned());
+    }
+    Ok(value.to_owned())
+}
+
 /// The URL of a queue, as SQS hands it out: `https://sqs.eu-central-1.amazonaws.com/123456789012/name`.
 pub(super) fn queue_url(value: &str) -> Result<String, Unfit> {
     const FORM: &str = "give the URL of an SQS queue, like \

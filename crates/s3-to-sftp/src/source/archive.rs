@@ -15,7 +15,7 @@ use super::digest::{Algorithm, Checksum, Digest};
 use super::error::SourceError;
 use super::{Disposal, S3, size_of, status};
 use crate::object::{ObjectName, ObjectVersion};
-use crate::settings::ArchivePrefix;
+use crate::settings::S3Prefix;
 
 /// What CopyObject takes; above, S3 copies by parts only.
 const LARGEST_COPY: u64 = 5 * 1024 * 1024 * 1024;
@@ -67,11 +67,7 @@ impl S3 {
     /// # Errors
     ///
     /// [`SourceError::NotArchivable`], with the reason.
-    pub fn archivable(
-        &self,
-        version: &ObjectVersion,
-        to: &ArchivePrefix,
-    ) -> Result<(), SourceError> {
+    pub fn archivable(&self, version: &ObjectVersion, to: &S3Prefix) -> Result<(), SourceError> {
         if version.size > LARGEST_COPY {
             return Err(SourceError::NotArchivable(
                 "it has more than 5 GiB, the most that S3 copies at once",
@@ -96,7 +92,7 @@ impl S3 {
         &self,
         version: &ObjectVersion,
         own: &Digest,
-        to: &ArchivePrefix,
+        to: &S3Prefix,
     ) -> Result<Disposal, SourceError> {
         self.archivable(version, to)?;
         let first = to.place_of(&version.name);

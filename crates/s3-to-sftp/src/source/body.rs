@@ -33,6 +33,7 @@ pub struct Body {
     trail: Trail,
     compared: Compared,
     checked: Option<ChecksumCheck>,
+    given_out: u64,
 }
 
 /// What the digests are compared with.
@@ -125,6 +126,7 @@ impl Body {
             place,
             compared,
             checked: None,
+            given_out: 0,
         }
     }
 
@@ -142,6 +144,20 @@ impl Body {
     /// What came of the comparison with S3's checksum; [`ChecksumCheck::NotTold`] before the end.
     pub fn checksum(&self) -> ChecksumCheck {
         self.checked.unwrap_or(ChecksumCheck::NotTold)
+    }
+
+    /// What S3 told to compare with, as it writes it; none where it told nothing, or what cannot be compared.
+    pub fn told_checksum(&self) -> Option<String> {
+        match &self.compared {
+            Compared::Nothing => None,
+            Compared::Whole(_, checksum) => Some(checksum.to_string()),
+            Compared::ByPart(parts) => Some(parts.told()),
+        }
+    }
+
+    /// Bytes given out, those included that were given out anew after [`Body::rewind`].
+    pub fn given_out(&self) -> u64 {
+        self.given_out
     }
 
     /// Where another process can go on, by [`S3::reopen`](super::S3::reopen).
@@ -293,6 +309,7 @@ impl transfer::Source for Body {
             if bytes.len() > here {
                 self.ahead = bytes.split_off(here);
             }
+            self.given_out += bytes.len() as u64;
             self.place.pass(&bytes);
             self.trail.pass(&self.place);
             return Ok(Some(bytes));

@@ -69,6 +69,11 @@ impl Parts {
         self.algorithm
     }
 
+    /// The checksum of all of them, as S3 writes it.
+    pub(super) fn told(&self) -> String {
+        format!("{}-{}", self.value, self.count)
+    }
+
     pub(super) fn count(&self) -> u32 {
         self.count
     }

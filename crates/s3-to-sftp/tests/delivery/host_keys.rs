@@ -231,7 +231,9 @@ async fn world(lines: &[String]) -> World {
 async fn shown(world: &World, pinned: &str) -> String {
     world.put("f", "content");
     let deliverer = world.deliverer(&[("SSH_HOST_KEY", pinned)]);
-    delivered(world.deliver_by(&deliverer, "f").await).host_key
+    delivered(world.deliver_by(&deliverer, "f").await)
+        .server
+        .host_key
 }
 
 async fn refusal(world: &World, pinned: &str) -> Error {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::journal::{Entry, Journal};
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::secrets::Secrets;
@@ -127,6 +128,7 @@ impl World {
             S3::with_client(self.s3.client()),
             Secrets::none(),
         )
+        .with_journal(Checked)
     }
 
     pub(crate) async fn deliver(&self, key: &str) -> Outcome {
@@ -205,5 +207,16 @@ pub(crate) fn job(bucket: &str, key: &str) -> Item {
         version_id: None,
         size: None,
         sequencer: None,
+        time: None,
     })
+}
+
+/// Holds each record to the schema of receipts.
+#[derive(Debug)]
+struct Checked;
+
+impl Journal for Checked {
+    fn write(&self, entry: &Entry<'_>) {
+        testkit::receipt::check(&entry.record().into());
+    }
 }

@@ -373,6 +373,7 @@ impl Round {
             version_id: None,
             size: None,
             sequencer: None,
+            time: None,
         })
     }
 

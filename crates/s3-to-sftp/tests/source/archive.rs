@@ -1,6 +1,6 @@
 //! The move into the archive: a copy that is the object, and never over another one.
 
-use s3_to_sftp::settings::{AfterDelivery, ArchivePrefix, Settings};
+use s3_to_sftp::settings::{AfterDelivery, S3Prefix, Settings};
 use s3_to_sftp::source::Disposal;
 use testkit::payload::{ramp, seeded};
 use time::OffsetDateTime;
@@ -9,7 +9,7 @@ use super::*;
 
 const ARCHIVE: &str = "archive";
 
-fn archive(target: &str) -> ArchivePrefix {
+fn archive(target: &str) -> S3Prefix {
     let lookup = |name: &str| match name {
         "SSH_HOST" | "SSH_USERNAME" | "SSH_PASSWORD" => Some("x".to_owned()),
         "S3_AFTER_DELIVERY" => Some(format!("move:{target}")),

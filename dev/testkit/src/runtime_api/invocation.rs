@@ -82,7 +82,13 @@ impl Outcome {
     #[track_caller]
     pub fn response(&self) -> &Value {
         match self {
-            Self::Response(value) => value,
+            Self::Response(value) => {
+                #[cfg(feature = "receipts")]
+                for receipt in value["receipts"].as_array().into_iter().flatten() {
+                    crate::receipt::check(receipt);
+                }
+                value
+            }
             other => panic!("no answer but {other:?}"),
         }
     }

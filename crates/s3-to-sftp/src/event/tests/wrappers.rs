@@ -31,6 +31,7 @@ mod eventbridge {
             version_id: Some("096fKKXTRTtl3on89fVO.nfljtsv6qko".to_owned()),
             size: Some(1024),
             sequencer: Some("0066A1B2C3D4E5F601".to_owned()),
+            time: Some(datetime!(2026-11-22 14:05:09 UTC)),
         };
         assert_eq!(only(fixture!("eventbridge-put")), Item::Job(job));
     }

@@ -107,7 +107,7 @@ async fn files_are_delivered_at_once_over_one_connection() {
         let Outcome::Delivered(receipt, _) = outcome else {
             panic!("{outcome:?}")
         };
-        assert_eq!(receipt.key, *key, "in the order of the records");
+        assert_eq!(receipt.name.key, *key, "in the order of the records");
         assert!(world.file(key) == payload::seeded(key.len() as u64, 100_000));
     }
     assert_eq!(server.connections(), 1);

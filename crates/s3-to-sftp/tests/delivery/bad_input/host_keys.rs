@@ -63,7 +63,7 @@ async fn a_fingerprint_is_found_among_the_keys_of_a_server() {
         world.put("f", "content");
         let deliverer = world.deliverer(&[("SSH_HOST_KEY", pinned)]);
         let receipt = delivered(world.deliver_by(&deliverer, "f").await);
-        assert_eq!(receipt.host_key, print);
+        assert_eq!(receipt.server.host_key, print);
         assert_eq!(server.connections(), connections, "{pinned}");
         assert_eq!(server.credentials_sent(), 1, "{pinned}");
     }
