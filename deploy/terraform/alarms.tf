@@ -133,7 +133,7 @@ resource "aws_cloudwatch_metric_alarm" "oldest_undelivered_alarm" {
   # The function's own metric.
   namespace           = "s3-to-sftp"
   metric_name         = "OldestUndelivered"
-  dimensions          = { FunctionName = aws_lambda_function.function.function_name }
+  dimensions          = { service = aws_lambda_function.function.function_name, destination = var.settings["SSH_HOST"] }
   statistic           = "Maximum"
   period              = 86400
   evaluation_periods  = 1
@@ -158,7 +158,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
             [".", "ApproximateNumberOfMessagesNotVisible", ".", ".", { label = "under way, or waiting for their next attempt" }],
             [".", "ApproximateNumberOfMessagesVisible", ".", aws_sqs_queue.dead_letter_queue.name, { label = "given up" }],
             [".", "ApproximateAgeOfOldestMessage", ".", aws_sqs_queue.queue.name, { label = "age of the oldest message, s", yAxis = "right" }],
-            ["s3-to-sftp", "OldestUndelivered", "FunctionName", var.name, { label = "age of the oldest object, s, as a sweep saw it", yAxis = "right" }],
+            ["s3-to-sftp", "OldestUndelivered", "service", var.name, "destination", var.settings["SSH_HOST"], { label = "age of the oldest object, s, as a sweep saw it", yAxis = "right" }],
           ]
         }
       },

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use s3_to_sftp::invocation::{Deliverer, Invocation};
+use s3_to_sftp::publisher::Publisher;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::side_by_side::side_by_side;
@@ -46,7 +47,9 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
         let mut settings = settings;
         // There is no next invocation.
         settings.keep_connection = false;
-        let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws));
+        let publisher = Publisher::new(&settings, &aws);
+        let deliverer =
+            Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws)).with_publisher(publisher);
         let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
         let replay = Replay {
             letters: &letters,

@@ -13,6 +13,7 @@ use clap::builder::RangedU64ValueParser;
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::Item;
 use s3_to_sftp::invocation::{Deliverer, Invocation};
+use s3_to_sftp::publisher::Publisher;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::{AfterDelivery, Settings};
@@ -79,7 +80,9 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     if let Some(jobs) = jobs {
         settings.max_files = jobs;
     }
-    let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws));
+    let publisher = Publisher::new(&settings, &aws);
+    let deliverer =
+        Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws)).with_publisher(publisher);
     let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
     let mut sending = Sending {
         deliverer: &deliverer,

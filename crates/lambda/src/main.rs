@@ -50,6 +50,7 @@ use std::sync::atomic::AtomicBool;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use s3_to_sftp::invocation::Deliverer;
+use s3_to_sftp::publisher::Publisher;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
@@ -112,7 +113,10 @@ async fn main() -> ExitCode {
                 metrics: Metrics::of(&loaded.settings),
                 format: Format::of(lookup),
             };
-            Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws)).with_journal(journal)
+            let publisher = Publisher::new(&loaded.settings, &aws);
+            Deliverer::new(loaded.settings, S3::new(&aws), Secrets::new(&aws))
+                .with_journal(journal)
+                .with_publisher(publisher)
         },
         aws: Aws::new(aws),
         queues: Queues::default(),

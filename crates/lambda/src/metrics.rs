@@ -114,6 +114,7 @@ impl Metrics {
 pub(crate) fn of_entry(entry: &Entry<'_>) -> Vec<Metric> {
     match entry.news {
         News::Delivered(receipt) => of_delivery(receipt),
+        News::NotPublished(..) => vec![Metric::one("ReceiptNotPublished")],
         News::NotDeleted(..) => vec![Metric::one("SourceNotDeleted")],
         News::Ended(Outcome::Gone(_)) => vec![Metric::one("Gone")],
         News::Ended(Outcome::Failed(error)) => vec![

@@ -18,6 +18,7 @@ use crate::kept::Kept;
 use crate::link::Link;
 use crate::object::ObjectName;
 use crate::owner::Owner;
+use crate::publisher::{NotPublished, Publisher};
 use crate::receipt::Outcome;
 use crate::remote_path::RemotePath;
 use crate::room::Room;
@@ -41,6 +42,7 @@ pub struct Deliverer {
     undeleted: Undeleted,
     rules: Rules,
     journal: Box<dyn Journal>,
+    publisher: Publisher,
 }
 
 /// What lives as long as an invocation. [`Self::finish`] ends it; dropping it cuts the connection.
@@ -84,6 +86,7 @@ impl Deliverer {
             undeleted: Undeleted::default(),
             rules: Rules::default(),
             journal: Box::new(Log),
+            publisher: Publisher::none(),
         }
     }
 
@@ -94,6 +97,12 @@ impl Deliverer {
             journal: Box::new(journal),
             ..self
         }
+    }
+
+    /// Has receipts published.
+    #[must_use]
+    pub fn with_publisher(self, publisher: Publisher) -> Self {
+        Self { publisher, ..self }
     }
 
     /// The same with other rules than ship, for the tests that have to notice.
@@ -292,7 +301,27 @@ impl<'a, R: Relay> Invocation<'a, R> {
                 });
             }
             self.deliverer.undeleted.notice(&outcome);
+            self.publish(&outcome).await;
             outcome
+        }
+    }
+
+    /// The delivery stands, whatever comes of this.
+    async fn publish(&self, outcome: &Outcome) {
+        let Deliverer {
+            publisher,
+            s3,
+            journal,
+            ..
+        } = self.deliverer;
+        let request_id = self.request_id.as_deref();
+        let publishing = publisher.publish(s3, outcome, request_id);
+        let failed = timeout_at(self.end, publishing).await;
+        for why in failed.unwrap_or_else(|_| vec![NotPublished::Late]) {
+            journal.write(&Entry {
+                news: News::NotPublished(outcome, &why),
+                request_id,
+            });
         }
     }
 

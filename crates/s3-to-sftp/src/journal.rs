@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::object::ObjectName;
+use crate::publisher::NotPublished;
 use crate::receipt::{Outcome, Receipt};
 use crate::record::{self, Record};
 
@@ -30,6 +31,8 @@ pub enum News<'a> {
     Delivered(&'a Receipt),
     /// Then the source could not be deleted.
     NotDeleted(&'a Receipt, &'a Error),
+    /// The receipt could not be published; the outcome stands.
+    NotPublished(&'a Outcome, &'a NotPublished),
     /// What else can become of a record of an event; never a delivery.
     Ended(&'a Outcome),
 }
@@ -43,6 +46,7 @@ impl Entry<'_> {
                 "the file is delivered and its source is not deleted, so it may be sent again: {}",
                 error.report()
             ),
+            News::NotPublished(_, why) => why.to_string(),
             News::Ended(outcome) => match outcome {
                 Outcome::Delivered(receipt, _) => receipt.to_string(),
                 Outcome::Gone(_) => "gone: nothing is there to deliver".to_owned(),
@@ -65,6 +69,9 @@ impl Entry<'_> {
             News::NotDeleted(receipt, error) => {
                 record::of_undeleted(&receipt.name, error, self.request_id)
             }
+            News::NotPublished(outcome, why) => {
+                record::of_unpublished(outcome.object(), &why.to_string(), self.request_id)
+            }
             News::Ended(outcome) => record::of_outcome(outcome, self.request_id),
         }
     }
@@ -73,7 +80,7 @@ impl Entry<'_> {
     pub fn object(&self) -> Option<&ObjectName> {
         match self.news {
             News::Delivered(receipt) | News::NotDeleted(receipt, _) => Some(&receipt.name),
-            News::Ended(outcome) => outcome.object(),
+            News::NotPublished(outcome, _) | News::Ended(outcome) => outcome.object(),
         }
     }
 
@@ -81,7 +88,7 @@ impl Entry<'_> {
     pub fn is_error(&self) -> bool {
         matches!(
             self.news,
-            News::NotDeleted(..) | News::Ended(Outcome::Failed(_))
+            News::NotDeleted(..) | News::NotPublished(..) | News::Ended(Outcome::Failed(_))
         )
     }
 }

@@ -28,6 +28,7 @@
 //! | [`clean`] | the temporaries that dead deliveries left |
 //! | `timeline` | where a delivery is, and how long it was where |
 //! | [`journal`] | where that is written down |
+//! | [`publisher`] | receipts as events, and as objects |
 //! | [`receipt`], [`record`] | what became of a record, and its form on paper |
 //! | [`error`] | stage, object, cause, verdict, and what to do next |
 //! | `printable` | keys and names as terminals may have them |
@@ -51,6 +52,7 @@ mod link;
 pub mod object;
 pub mod owner;
 mod printable;
+pub mod publisher;
 pub mod receipt;
 pub mod record;
 pub mod remote_path;

@@ -94,6 +94,15 @@ pub fn of_undeleted(name: &ObjectName, error: &Error, request_id: Option<&str>) 
     record
 }
 
+/// Behind an outcome: its receipt could not be published.
+pub fn of_unpublished(name: Option<&ObjectName>, error: &str, request_id: Option<&str>) -> Record {
+    let mut record = begin("ReceiptNotPublished", name);
+    put(&mut record, "error_type", &"ReceiptNotPublished");
+    put(&mut record, "error", &error);
+    end(&mut record, OffsetDateTime::now_utc(), request_id);
+    record
+}
+
 fn of_error(error: &Error) -> Record {
     let mut record = begin("failed", error.object.as_ref());
     put(&mut record, "error_type", &error.name());

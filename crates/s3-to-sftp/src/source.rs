@@ -167,6 +167,25 @@ impl S3 {
         Self { rules, ..self }
     }
 
+    /// Puts a receipt.
+    ///
+    /// # Errors
+    ///
+    /// S3 refused, or did not answer.
+    pub(crate) async fn put_receipt(
+        &self,
+        name: &ObjectName,
+        record: String,
+    ) -> Result<(), SourceError> {
+        let put = self.client.put_object().bucket(&name.bucket).key(&name.key);
+        put.content_type("application/json")
+            .body(record.into_bytes().into())
+            .send()
+            .await
+            .map(drop)
+            .map_err(SourceError::from_sdk)
+    }
+
     /// Opens the object that is there now: no version is asked for, whatever an event said. The
     /// answer pins every later request.
     ///

@@ -19,7 +19,7 @@ enum Need {
 use Need::{Aws, Requests, RequestsOf};
 
 /// Every action that a policy may hold. S3 answers HEAD by the right to GET, and a missing object by the right to list.
-const ACTIONS: [(&str, Need); 29] = [
+const ACTIONS: [(&str, Need); 30] = [
     (
         "s3:GetObject",
         Requests(&["get_object", "head_object", "delete_object"]),
@@ -33,7 +33,8 @@ const ACTIONS: [(&str, Need); 29] = [
         Requests(&["get_object", "list_objects_v2"]),
     ),
     ("s3:DeleteObject", Requests(&["delete_object"])),
-    ("s3:PutObject", Requests(&["copy_object"])),
+    ("s3:PutObject", Requests(&["copy_object", "put_object"])),
+    ("events:PutEvents", Requests(&["put_events"])),
     ("s3:GetObjectTagging", Requests(&["copy_object"])),
     ("s3:GetObjectVersionTagging", Requests(&["copy_object"])),
     ("s3:PutObjectTagging", Requests(&["copy_object"])),

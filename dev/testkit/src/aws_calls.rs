@@ -1,4 +1,4 @@
-//! SQS, Lambda, Secrets Manager and SSM as far as a function calls them: every call is recorded, and answered well unless a
+//! SQS, Lambda, Secrets Manager, SSM and EventBridge as far as a function calls them: every call is recorded, and answered well unless a
 //! test says otherwise. Which secrets there are, a test has to say.
 
 use std::convert::Infallible;
@@ -91,7 +91,7 @@ impl AwsCalls {
     /// What has a child process call this in place of AWS.
     pub fn env(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://127.0.0.1:{}", self.port);
-        ["SQS", "LAMBDA", "SECRETS_MANAGER", "SSM"]
+        ["SQS", "LAMBDA", "SECRETS_MANAGER", "SSM", "EVENTBRIDGE"]
             .map(|service| (format!("AWS_ENDPOINT_URL_{service}"), endpoint.clone()))
             .into()
     }
@@ -186,6 +186,10 @@ fn well(call: &Call) -> Response<Full<Bytes>> {
     let body = match call.action.as_str() {
         "SendMessage" => json!({ "MessageId": "sent", "MD5OfMessageBody": "" }),
         "ChangeMessageVisibilityBatch" | "SendMessageBatch" => all_but(call, &[]),
+        "PutEvents" => {
+            let entries = call.body["Entries"].as_array().map_or(0, Vec::len);
+            json!({ "FailedEntryCount": 0, "Entries": vec![json!({ "EventId": "put" }); entries] })
+        }
         "GetQueueUrl" => json!({ "QueueUrl": "http://queues.test/looked-up" }),
         "Invoke" => return answer(202, None, Value::Null),
         _ => return answer(404, Some("UnknownOperationException"), Value::Null),

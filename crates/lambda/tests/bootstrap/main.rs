@@ -41,6 +41,7 @@ mod logs;
 mod managed_instances;
 mod notifications;
 mod queue;
+mod receipts;
 mod redrive;
 mod relay;
 mod secrets;

@@ -15,7 +15,7 @@ use testkit::sftp::{self, Operation, every, nth};
 use crate::world::{BUCKET, World, eventually};
 
 /// Little, for a test, and above the second that is the least to be set aside for the end.
-const SHORT: Duration = Duration::from_secs(3);
+pub(crate) const SHORT: Duration = Duration::from_secs(3);
 
 fn assert_deadline_reached(outcome: &Outcome, object: &str) {
     let (error_type, message) = outcome.error();
