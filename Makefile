@@ -50,8 +50,8 @@ update: ## puts package.zip into the function ARN=arn:aws:lambda:…, and moves 
 
 upload: update ## the old name of update
 
-readme: ## rewrites the README's settings table from the code
-	@WRITE_README=1 cargo test -q --workspace --features "$(REAL_SERVERS)" --test readme
+readme: ## rewrites what the README and the docs have from the code, from prices and from the bench's figures
+	@WRITE_README=1 cargo test -q --workspace --features "$(REAL_SERVERS)" --test readme --test figures_in_docs
 
 clean: ## removes what the other verbs made
 	cargo clean

@@ -25,6 +25,6 @@ RUSTDOCFLAGS='-D warnings' cargo doc --quiet "${selection[@]}" --no-deps --docum
 
 step "the README and the docs against the code"
 cargo test --quiet "${selection[@]}" --test readme --test promises_in_docs --test errors_in_docs --test iam_in_deploy \
-    --test authentication_in_docs --test events_in_fixtures
+    --test authentication_in_docs --test events_in_fixtures --test pages_in_docs --test figures_in_docs
 
 step 'done'

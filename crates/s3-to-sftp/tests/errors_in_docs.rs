@@ -1,4 +1,5 @@
-//! People alarm on the types of errors: docs/errors.md lists exactly those that the code has.
+//! People alarm on the types of errors: docs/errors.md lists exactly those that the code has, and docs/operate.md says of each who has
+//! to do something.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,4 +26,18 @@ fn the_types_of_errors_are_all_in_the_docs_and_no_others() {
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     assert_eq!(in_docs, in_code);
+
+    let docs = read("../../docs/operate.md");
+    let (_, section) = docs.split_once("\n## Error types\n").expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("another one");
+    let last_cells = section
+        .lines()
+        .filter_map(|line| line.rsplit(" | ").next()?.strip_prefix('`'));
+    let in_operate: Vec<&str> = last_cells
+        .flat_map(|cell| cell.split('`').step_by(2))
+        .filter(|name| !name.trim_matches([' ', '|']).is_empty())
+        .collect();
+    let names: BTreeSet<&str> = in_operate.iter().copied().collect();
+    assert_eq!(names.len(), in_operate.len(), "one stands twice");
+    assert_eq!(names, in_code);
 }

@@ -1,4 +1,7 @@
-//! The README's list of settings is the table that the code reads. `make readme` rewrites it.
+//! The README's list of settings is the table that the code reads, and docs/settings.md is made of it. `make readme` rewrites both.
+
+#[path = "settings_page/mod.rs"]
+mod settings_page;
 
 use std::{env, fs, path::Path};
 
@@ -9,24 +12,37 @@ const END: &str = "<!-- /settings -->";
 
 #[test]
 fn the_readme_lists_the_settings_as_the_code_has_them() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(&path).expect("README.md");
-    let (before, rest) = readme
+    assert_is_written("README.md", &settings::markdown());
+}
+
+#[test]
+fn the_page_of_settings_has_them_as_the_code_does() {
+    assert_is_written("docs/settings.md", &settings_page::markdown());
+}
+
+/// Between its marks the page has this text, or gets it.
+#[track_caller]
+fn assert_is_written(page: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(page);
+    let written = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let (before, rest) = written
         .split_once(BEGIN)
-        .expect("README.md has the opening mark");
+        .unwrap_or_else(|| panic!("{page} has no opening mark"));
     let (listed, after) = rest
         .split_once(END)
-        .expect("README.md has the closing mark");
+        .unwrap_or_else(|| panic!("{page} has no closing mark"));
 
-    // The empty lines make it a table of Markdown between two comments.
-    let table = format!("\n{}\n", settings::markdown());
+    // The empty lines make it Markdown between two comments.
+    let text = format!("\n{text}\n");
     if env::var_os("WRITE_README").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))
-            .expect("README.md is writable");
+        fs::write(&path, format!("{before}{BEGIN}{text}{END}{after}"))
+            .unwrap_or_else(|error| panic!("{page}: {error}"));
     } else {
         assert!(
-            listed == table,
-            "the settings in README.md differ from the code's; run `make readme`"
+            listed == text,
+            "the settings in {page} differ from the code's; run `make readme`"
         );
     }
 }
