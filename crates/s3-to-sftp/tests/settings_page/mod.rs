@@ -78,7 +78,16 @@ const GROUPS: &[Group] = &[
                 "SWEEP_QUEUE_URL",
                 "https://sqs.us-east-1.amazonaws.com/123456789012/acme",
             ),
+        ],
+    },
+    Group {
+        title: "What is told",
+        settings: &[
             ("LOGGING_LEVEL", "DEBUG"),
+            ("RECEIPT_BUS", "partners"),
+            ("RECEIPT_PREFIX", "s3://receipts/acme/"),
+            ("POWERTOOLS_METRICS_NAMESPACE", "Partners"),
+            ("POWERTOOLS_SERVICE_NAME", "payroll"),
         ],
     },
     Group {
