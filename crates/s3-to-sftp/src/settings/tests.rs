@@ -6,6 +6,7 @@
 mod properties;
 mod reading;
 mod showing;
+mod told;
 mod values;
 mod warnings;
 

@@ -16,11 +16,20 @@ fn receipts_have_a_bus_and_a_prefix() {
     }
     for (bus, says) in [
         ("two words", "names no event bus"),
-        ("arn:aws:events:eu-north-1:123456789012:rule/r", "the ARN of something else"),
-        ("arn:aws:sqs:eu-north-1:123456789012:q", "the ARN of something else"),
-        ("arn:aws:events:eu-north-1:123456789012:event-bus/", "names no event bus"),
+        (
+            "arn:aws:events:eu-north-1:123456789012:rule/r",
+            "the ARN of something else",
+        ),
+        (
+            "arn:aws:sqs:eu-north-1:123456789012:q",
+            "the ARN of something else",
+        ),
+        (
+            "arn:aws:events:eu-north-1:123456789012:event-bus/",
+            "names no event bus",
+        ),
     ] {
-        assert!(problem(&[("RECEIPT_BUS", bus)]).contains(says), "{bus}");
+        assert!(problem("RECEIPT_BUS", bus).contains(says), "{bus}");
     }
 }
 
@@ -42,7 +51,7 @@ fn what_lies_below_the_prefix_of_receipts_is_not_delivered() {
         ("s3:///receipts", "names no bucket"),
         ("s3://inbox//a", "two `/`"),
     ] {
-        let problem = problem(&[("RECEIPT_PREFIX", prefix)]);
+        let problem = problem("RECEIPT_PREFIX", prefix);
         assert!(problem.contains(says), "{prefix}: {problem}");
     }
 }
@@ -50,7 +59,10 @@ fn what_lies_below_the_prefix_of_receipts_is_not_delivered() {
 #[test]
 fn metrics_have_names_that_cloudwatch_takes() {
     let set = settings(&[]);
-    assert_eq!((set.metrics_namespace.as_str(), set.service_name), ("s3-to-sftp", None));
+    assert_eq!(
+        (set.metrics_namespace.as_str(), set.service_name),
+        ("s3-to-sftp", None)
+    );
     let set = settings(&[
         ("POWERTOOLS_METRICS_NAMESPACE", "Partners/Files"),
         ("POWERTOOLS_SERVICE_NAME", "payroll"),
@@ -63,6 +75,6 @@ fn metrics_have_names_that_cloudwatch_takes() {
         ("POWERTOOLS_SERVICE_NAME", "Löhne"),
         ("POWERTOOLS_SERVICE_NAME", &"x".repeat(256)),
     ] {
-        assert!(problem(&[(name, value)]).contains("CloudWatch"), "{value}");
+        assert!(problem(name, value).contains("CloudWatch"), "{value}");
     }
 }
