@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::timeout_at;
-
 use super::owned::Left;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
@@ -184,13 +182,15 @@ impl<R: Relay> Attempt<'_, R> {
                     );
                     progress.begin_again();
                     let connecting = delivery.link.reconnect(connection);
-                    *connection = timeout_at(delivery.deadline, connecting)
-                        .await
-                        .map_err(|_| Cause::Deadline)?
-                        .map_err(|(at, cause)| {
-                            *stage = at;
-                            cause
-                        })?;
+                    *connection =
+                        delivery
+                            .deadline
+                            .within(connecting)
+                            .await?
+                            .map_err(|(at, cause)| {
+                                *stage = at;
+                                cause
+                            })?;
                     if !connection.sftp().has_fsync() {
                         // Nothing was synced, so a server that was restarted may have lost any of it.
                         progress.proven = None;
@@ -221,9 +221,7 @@ impl<R: Relay> Attempt<'_, R> {
             let theirs = file_digest(session, &path, size).await?;
             Ok(theirs.is_some_and(|it| it.checksum() == body.own_digest().checksum()))
         };
-        let is_equal = timeout_at(delivery.deadline, comparing)
-            .await
-            .map_err(|_| Cause::Deadline)??;
+        let is_equal = delivery.deadline.within(comparing).await??;
         if is_equal {
             return Ok(Finished {
                 published: Published::Before,
