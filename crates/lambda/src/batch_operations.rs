@@ -4,6 +4,7 @@
 //! that it may never become, or a failure that is tried again beside what goes on with it. What does not fit fails as
 //! `TemporaryFailure`, and says so.
 
+use s3_to_sftp::batch::is_hopeless;
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::batch_operations::{BatchOperations, Target, Task};
 use s3_to_sftp::invocation::Invocation;
@@ -14,7 +15,6 @@ use s3_to_sftp::source::Disposal;
 use serde_json::{Value, json};
 
 use crate::Function;
-use crate::failure::is_hopeless;
 
 /// A result's text is a column of the job's report. How much of it S3 keeps is not said.
 const LONGEST_TEXT: usize = 1024;

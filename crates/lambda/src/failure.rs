@@ -1,67 +1,26 @@
-//! Why an invocation, a batch or a message has failed, as one name and one text.
+//! Why an invocation or a batch has failed, as Lambda is told it.
 
 use std::borrow::Borrow;
 
 use lambda_runtime::Diagnostic;
-use s3_to_sftp::error::{Error, Scope, Verdict, VerdictKind};
-
-/// An error's message is for people: this many failed records are spelt out.
-const REPORTED: usize = 20;
+use s3_to_sftp::batch::Reason;
+use s3_to_sftp::error::Error;
 
 /// Why the invocation, or the whole batch, has failed.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) name: &'static str,
-    pub(crate) message: String,
-}
+pub(crate) struct Failure(Reason);
 
 impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
+    fn from(Failure(reason): Failure) -> Self {
         Self {
-            error_type: failure.name.to_owned(),
-            error_message: failure.message,
+            error_type: reason.name.to_owned(),
+            error_message: reason.message,
         }
     }
 }
 
 impl Failure {
-    /// One failure for all that failed: their own name where they share it.
     pub(crate) fn of(errors: &[impl Borrow<Error>]) -> Self {
-        let name_of = |error: &_| Borrow::<Error>::borrow(error).name();
-        let name = match errors {
-            [first, rest @ ..] if rest.iter().all(|error| name_of(error) == name_of(first)) => {
-                name_of(first)
-            }
-            _ => "DeliveriesFailed",
-        };
-        let mut message = errors
-            .iter()
-            .take(REPORTED)
-            .map(|error| error.borrow().report())
-            .collect::<Vec<_>>()
-            .join("\n");
-        if errors.len() > REPORTED {
-            message.push_str(&format!("\nand {} more", errors.len() - REPORTED));
-        }
-        Self { name, message }
+        Self(Reason::of(errors))
     }
-}
-
-/// Whether these objects can never be delivered as they are: there is something, and nothing in it that another
-/// attempt, or another day of the server, could change.
-pub(crate) fn is_hopeless(errors: &[impl Borrow<Error>]) -> bool {
-    let hopeless = Verdict {
-        kind: VerdictKind::Reject,
-        scope: Scope::Object,
-    };
-    let is_hopeless = |error: &_| Borrow::<Error>::borrow(error).verdict() == hopeless;
-    !errors.is_empty() && errors.iter().all(is_hopeless)
-}
-
-/// Whether a later attempt may go well: then it is worth its own time.
-pub(crate) fn is_worth_waiting(errors: &[impl Borrow<Error>]) -> bool {
-    errors.iter().any(|error| {
-        let verdict = error.borrow().verdict();
-        verdict.kind == VerdictKind::Retry || verdict.scope == Scope::Destination
-    })
 }

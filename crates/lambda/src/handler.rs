@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Context, LambdaEvent};
+use s3_to_sftp::batch::{DeadLetter, Reason, is_hopeless, without_repeated};
 use s3_to_sftp::check::{self, Step};
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::check::CheckRequest;
@@ -21,10 +22,8 @@ use tracing::Level;
 use crate::Function;
 use crate::batch::Batch;
 use crate::batch_operations;
-use crate::dead_letter::DeadLetter;
-use crate::failure::{Failure, is_hopeless};
+use crate::failure::Failure;
 use crate::metrics::{Metric, Unit};
-use crate::once::without_repeated;
 use crate::relay::Next;
 use crate::sweep;
 
@@ -200,6 +199,9 @@ async fn give_up(
     errors: &[Error],
     times: Times,
 ) -> bool {
+    let Some(url) = &function.deliverer.settings().dead_letter_queue_url else {
+        return false;
+    };
     let letter = DeadLetter {
         body: payload.get(),
         id: &context.request_id,
@@ -209,7 +211,12 @@ async fn give_up(
         ],
     };
     letter
-        .send(function, &Failure::of(errors), times.answer_by)
+        .send(
+            function.aws.sqs(),
+            url,
+            &Reason::of(errors),
+            times.answer_by,
+        )
         .await
 }
 

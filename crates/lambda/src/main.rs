@@ -7,28 +7,23 @@
 //! | `main` | settings, logging, clients; refuses to start with all problems at once |
 //! | `handler` | an event in, an answer or an error out |
 //! | `at_once` | several invocations at once, on the one thread |
-//! | `batch` | a batch from a queue: which messages are done, which come again and when, and which never |
-//! | `once` | an object that several records name |
+//! | `batch` | a batch from a queue, as Lambda is answered: which messages come again, and when |
 //! | `batch_operations` | tasks of S3 Batch Operations, each with a result of its own |
 //! | `sweep` | what has lain in S3 for too long |
 //! | `journal` | what became of each object, in the log |
 //! | `metrics` | what CloudWatch makes metrics of |
 //! | `relay` | who goes on with what does not fit into this invocation |
-//! | `dead_letter` | what can never be delivered |
-//! | `failure` | errors as one name and one text; what can still be hoped for |
-//! | `backoff` | when a failed message comes again |
+//! | `failure` | errors, as Lambda is told them |
 //! | `queues`, `queue_arn` | SQS |
 //! | `environment` | what Lambda tells the clients in its environment |
-//! | `aws` | the clients, and what their errors mean |
+//! | `aws` | the clients |
 //! | `logging`, `lines` | what is logged, and in which form |
 //! | `init_error` | tells the Runtime API why the function does not start |
 
 mod at_once;
 mod aws;
-mod backoff;
 mod batch;
 mod batch_operations;
-mod dead_letter;
 mod environment;
 mod failure;
 mod handler;
@@ -37,7 +32,6 @@ mod journal;
 mod lines;
 mod logging;
 mod metrics;
-mod once;
 mod queue_arn;
 mod queues;
 mod relay;

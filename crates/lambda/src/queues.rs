@@ -1,4 +1,4 @@
-//! SQS: continuations into the own queue, when failed messages come again, and dead letters.
+//! SQS: continuations into the own queue, and when failed messages come again.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -6,12 +6,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
-};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use s3_to_sftp::hand_over::RelayError;
+use s3_to_sftp::sqs::{needed, refused, transportable};
 
-use crate::aws::{Aws, relay_error};
+use crate::aws::Aws;
 use crate::queue_arn::QueueArn;
 
 /// The most entries that SQS takes in one request.
@@ -102,9 +101,9 @@ impl Queues {
             Err(error) if is_guess && is_unknown_queue(&error) => {
                 let url = self.look_up(aws, queue).await?;
                 let answer = request(url).await;
-                answer.map_err(|error| relay_error(error, permission))
+                answer.map_err(|error| refused(error, permission))
             }
-            answer => answer.map_err(|error| relay_error(error, permission)),
+            answer => answer.map_err(|error| refused(error, permission)),
         }
     }
 
@@ -114,7 +113,7 @@ impl Queues {
             .queue_owner_aws_account_id(&queue.account)
             .send()
             .await
-            .map_err(|error| relay_error(error, || needed("GetQueueUrl", queue.as_str())))?;
+            .map_err(|error| refused(error, || needed("GetQueueUrl", queue.as_str())))?;
         let url = answer
             .queue_url
             .ok_or_else(|| RelayError::Failed("SQS names no URL of the queue".into()))?;
@@ -125,33 +124,6 @@ impl Queues {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<QueueArn, String>> {
         self.urls.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Puts a message into the dead-letter queue, with attributes beside it. `id` tells the message from others.
-pub(crate) async fn bury(
-    aws: &Aws,
-    url: &str,
-    body: &str,
-    id: &str,
-    attributes: HashMap<String, MessageAttributeValue>,
-) -> Result<(), RelayError> {
-    let mut request = aws
-        .sqs()
-        .send_message()
-        .queue_url(url)
-        .message_body(transportable(body))
-        .set_message_attributes(Some(attributes));
-    if url.ends_with(".fifo") {
-        // One group for all: nobody delivers from there in order.
-        request = request
-            .message_group_id("rejected")
-            .message_deduplication_id(id);
-    }
-    request
-        .send()
-        .await
-        .map(drop)
-        .map_err(|error| relay_error(error, || needed("SendMessage", url)))
 }
 
 /// How often what SQS did not take is sent: its own refusals pass, such as one for too many requests.
@@ -183,7 +155,7 @@ pub(crate) async fn send_batch(
             .set_entries(Some(entries.clone()))
             .send()
             .await
-            .map_err(|error| relay_error(error, || needed("SendMessage", url)))?;
+            .map_err(|error| refused(error, || needed("SendMessage", url)))?;
         for failed in answer.failed() {
             let (code, message) = (failed.code(), failed.message());
             tracing::warn!(code, message, "the queue did not take a message");
@@ -204,11 +176,6 @@ fn digest(text: &str) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// The permission as a policy would grant it.
-fn needed(action: &str, resource: &str) -> String {
-    format!("sqs:{action} on {resource}")
-}
-
 fn is_unknown_queue<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     // The name in the model, and that of the protocol before it, which SQS still sends beside it.
     const UNKNOWN: [&str; 3] = [
@@ -217,26 +184,4 @@ fn is_unknown_queue<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
         "InvalidAddress",
     ];
     error.code().is_some_and(|code| UNKNOWN.contains(&code))
-}
-
-/// SQS takes the characters of XML 1.0. All others that JSON may hold as they are stand in its strings, where an escape says the same.
-fn transportable(json: &str) -> String {
-    json.replace('\u{FFFE}', "\\ufffe")
-        .replace('\u{FFFF}', "\\uffff")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_that_sqs_refuses_are_escaped() {
-        let key = "a\u{FFFE}b\u{FFFF}c \u{1F600} \u{7}";
-        let body = serde_json::json!({ "key": key }).to_string();
-        let sent = transportable(&body);
-        let is_taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-        assert!(sent.chars().all(is_taken), "{sent}");
-        let read: serde_json::Value = serde_json::from_str(&sent).expect("JSON");
-        assert_eq!(read["key"], key);
-    }
 }

@@ -4,8 +4,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use s3_to_sftp::event::Message;
 use s3_to_sftp::hand_over::{Relay, RelayError};
+use s3_to_sftp::sqs::refused;
 
-use crate::aws::{Aws, relay_error};
+use crate::aws::Aws;
 use crate::queue_arn::QueueArn;
 use crate::queues::Queues;
 
@@ -67,7 +68,7 @@ impl Relay for Next<'_> {
                     .await
                     .map(drop)
                     .map_err(|error| {
-                        relay_error(error, || format!("lambda:InvokeFunction on {function}"))
+                        refused(error, || format!("lambda:InvokeFunction on {function}"))
                     })
             }
             Self::Nobody => Err(RelayError::Failed("there is no next invocation".into())),

@@ -44,6 +44,12 @@ impl Breaker {
         (left <= LONGEST).then(|| failure.clone())
     }
 
+    /// How long it is left alone from `now` on.
+    pub(crate) fn left(&self, now: SystemTime) -> Option<Duration> {
+        let failure = self.failure(now)?;
+        failure.until.duration_since(now).ok()
+    }
+
     /// The destination failed.
     pub(crate) fn failed(&self, now: SystemTime, error: &Error) {
         let mut state = self.lock();
@@ -93,6 +99,7 @@ mod tests {
             breaker.failed(now, &error());
             now += Duration::from_secs(pause - 1);
             assert!(breaker.failure(now).is_some(), "{pause} s");
+            assert_eq!(breaker.left(now), Some(Duration::from_secs(1)));
             now += Duration::from_secs(2);
             assert!(breaker.failure(now).is_none(), "{pause} s");
         }

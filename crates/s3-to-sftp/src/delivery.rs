@@ -27,6 +27,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline::Deadline;
 use crate::destination::{Directories, remove_unopened};
 use crate::error::{Cause, Error, Stage, VerdictKind};
 use crate::event::Skip;
@@ -72,7 +73,7 @@ pub(crate) struct Delivery<'a, R> {
     /// From when on a transfer is handed over.
     pub(crate) stop: Instant,
     /// When it has to be published, or is given up.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
     /// When what follows that has to be over: removing the temporary, deleting the source.
     pub(crate) end: Instant,
 }
@@ -235,9 +236,7 @@ impl<R: Relay> Delivery<'_, R> {
             // Side by side: neither needs the other's answer.
             let opened =
                 async { tokio::join!(self.open_source(&name, begun), self.link.connect()) };
-            let (found, connected) = timeout_at(self.deadline, opened)
-                .await
-                .map_err(|_| Cause::Deadline)?;
+            let (found, connected) = self.deadline.within(opened).await?;
             let (version, mut body) = match found? {
                 Found::Object(version, body) => (version, body),
                 Found::Nothing => {
@@ -284,13 +283,14 @@ impl<R: Relay> Delivery<'_, R> {
             };
             timeline.enter(Stage::Connect);
             // It may have broken meanwhile, which is nothing that this delivery has to fail for.
-            let connection = timeout_at(self.deadline, self.link.connect())
-                .await
-                .map_err(|_| Cause::Deadline)?
-                .map_err(|(at, cause)| {
-                    timeline.enter(at);
-                    cause
-                })?;
+            let connection =
+                self.deadline
+                    .within(self.link.connect())
+                    .await?
+                    .map_err(|(at, cause)| {
+                        timeline.enter(at);
+                        cause
+                    })?;
             let attempt = attempt::Attempt {
                 delivery: self,
                 version: &version,
@@ -343,8 +343,8 @@ impl<R: Relay> Delivery<'_, R> {
         if may_hand_back && !self.is_first && self.relay.is_there() {
             return Ok(timeout_at(self.begin_by, waiting).await.ok());
         }
-        let waited = timeout_at(self.deadline, waiting).await;
-        waited.map(Some).map_err(|_| Cause::Deadline)
+        let waited = self.deadline.within(waiting).await;
+        waited.map(Some)
     }
 
     /// The object where an earlier invocation stopped, or from its beginning.
@@ -408,16 +408,16 @@ impl<R: Relay> Delivery<'_, R> {
     /// How long what is on its way may take to arrive, when this invocation stops: half of what is left then,
     /// the other half is for syncing and closing.
     fn drain_time(&self) -> Option<Duration> {
-        let reserve = self.deadline.saturating_duration_since(self.stop);
+        let reserve = self.deadline.instant().saturating_duration_since(self.stop);
         self.relay.is_there().then_some(reserve / 2)
     }
 
     /// Until when bytes are moved: where there is a next invocation, this one leaves it the rest in time.
-    fn until(&self) -> Instant {
+    fn until(&self) -> Deadline {
         if self.relay.is_there() {
-            self.stop
+            Deadline::at(self.stop)
         } else {
-            self.deadline
+            self.deadline.clone()
         }
     }
 

@@ -82,6 +82,17 @@ pub struct Message {
     pub content: Result<Vec<Item>, EventError>,
 }
 
+impl Message {
+    /// Its records, from a body that was received rather than given in an event.
+    ///
+    /// # Errors
+    ///
+    /// The body is no event.
+    pub fn read(body: Option<&str>) -> Result<Vec<Item>, EventError> {
+        queue::content(body)
+    }
+}
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {

@@ -1,13 +1,15 @@
 //! One invocation: the records of an event, some of them at once, over one connection.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::Breaker;
+use crate::deadline::{Deadline, Recall};
 use crate::delivery::{Delivery, Work};
 use crate::destination::Directories;
 use crate::error::{Cause, Error, Stage};
@@ -58,11 +60,27 @@ pub struct Invocation<'a, R = Nobody> {
     has_begun: AtomicBool,
     begin_by: Instant,
     stop: Instant,
-    deadline: Instant,
+    deadline: Deadline,
     end: Instant,
     link: Link<'a>,
-    turns: Turns,
+    turns: Arc<Turns>,
     directories: Directories,
+}
+
+/// What the invocations of a program share that begins them beside one another, for as long as it runs: who waits for whom,
+/// and when all of it has to be over.
+#[derive(Debug, Default)]
+pub struct Service {
+    turns: Arc<Turns>,
+    recall: Recall,
+}
+
+impl Service {
+    /// Brings the deadlines of all its invocations forward, of those under way too: what is not published by then is
+    /// broken off, as at any deadline.
+    pub fn end_by(&self, deadline: Instant) {
+        self.recall.by(deadline);
+    }
 }
 
 /// How long removing a temporary or deleting a source may take beyond the deadline, where nobody
@@ -139,6 +157,12 @@ impl Deliverer {
         width(&self.settings)
     }
 
+    /// For how long the server is left alone from `now` on, since it has failed; none where it is not. Whatever is begun
+    /// meanwhile fails.
+    pub fn left_alone(&self, now: SystemTime) -> Option<Duration> {
+        self.breaker.left(now)
+    }
+
     /// Begins an invocation that publishes nothing after `deadline`.
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
         Invocation {
@@ -148,7 +172,7 @@ impl Deliverer {
             has_begun: AtomicBool::new(false),
             begin_by: deadline,
             stop: deadline,
-            deadline,
+            deadline: Deadline::at(deadline),
             end: deadline + GRACE,
             link: Link::new(
                 &self.settings,
@@ -157,7 +181,7 @@ impl Deliverer {
                 &self.breaker,
                 &self.kept,
             ),
-            turns: Turns::default(),
+            turns: Arc::default(),
             directories: Directories::default(),
         }
     }
@@ -191,7 +215,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
             ..
         } = self;
         let now = Instant::now();
-        let left = deadline.saturating_duration_since(now);
+        let left = deadline.instant().saturating_duration_since(now);
         let reserve = (left / 5).clamp(SHORTEST_RESERVE, LONGEST_RESERVE);
         let moving = left.saturating_sub(reserve);
         Invocation {
@@ -207,6 +231,21 @@ impl<'a, R: Relay> Invocation<'a, R> {
             turns,
             directories,
         }
+    }
+
+    /// Makes it one of a service: records meet with those of its other invocations, and it ends when they do.
+    #[must_use]
+    pub fn of(self, service: &Service) -> Self {
+        Self {
+            turns: Arc::clone(&service.turns),
+            deadline: self.deadline.or_earlier_by(&service.recall),
+            ..self
+        }
+    }
+
+    /// Its deliverer.
+    pub(crate) fn deliverer(&self) -> &'a Deliverer {
+        self.deliverer
     }
 
     /// Sets when it has to be over, the removal of temporaries and the deletes included.
@@ -272,11 +311,11 @@ impl<'a, R: Relay> Invocation<'a, R> {
     ///
     /// S3 refused or did not answer.
     pub async fn is_there(&self, name: &ObjectName) -> Result<bool, Error> {
-        let asking = timeout_at(self.deadline, self.deliverer.s3.is_there(name));
+        let asking = self.deadline.within(self.deliverer.s3.is_there(name));
         let cause = match asking.await {
             Ok(Ok(is_there)) => return Ok(is_there),
             Ok(Err(error)) => Cause::Source(error),
-            Err(_) => Cause::Deadline,
+            Err(cause) => cause,
         };
         Err(Error {
             stage: Stage::OpenSource,
@@ -355,7 +394,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
             is_first,
             begin_by: self.begin_by,
             stop: self.stop,
-            deadline: self.deadline,
+            deadline: self.deadline.clone(),
             end: self.end,
         };
         let outcome = if !is_first && self.relay.is_there() && Instant::now() >= self.begin_by {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`settings`] | the environment, one table → [`settings::Settings`] |
 //! | [`event`] | JSON → jobs |
+//! | [`batch`] | the messages of a queue: which are done, which come again and when, and which never |
 //! | [`invocation`] | the records of one event, over one connection |
 //! | [`delivery`] | one object end to end; the only place that begins anew |
 //! | [`hand_over`] | what one invocation leaves to the next |
@@ -20,8 +21,10 @@
 //! | `kept` | what is known of the server from one invocation to the next |
 //! | `turns`, `room` | which records wait for which; how many files and bytes are on their way at once |
 //! | [`side_by_side`] | futures a few at a time, their results in order |
+//! | `deadline` | when something has to be over, which may be brought forward |
 //! | `breaker` | how long a server that failed is left alone |
 //! | [`ssh`] | connection, host keys, login; the only place that names `russh` |
+//! | [`sqs`] | what SQS takes, and what its refusals mean |
 //! | [`sweep`] | what has lain in S3 for too long, sent to the queue |
 //! | `undeleted` | sources that were delivered and could not be deleted |
 //! | [`check`] | each step of the way to the partner, without an object |
@@ -37,9 +40,11 @@
 //! | [`secret`] | a value that never prints itself |
 //! | [`secrets`] | values that lie in S3, Secrets Manager or the Parameter Store |
 
+pub mod batch;
 mod breaker;
 pub mod check;
 pub mod clean;
+mod deadline;
 pub mod delivery;
 mod destination;
 pub mod error;
@@ -63,6 +68,7 @@ pub mod secrets;
 pub mod settings;
 pub mod side_by_side;
 pub mod source;
+pub mod sqs;
 pub mod ssh;
 pub mod sweep;
 mod timeline;

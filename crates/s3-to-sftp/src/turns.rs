@@ -1,4 +1,4 @@
-//! Whose turn it is among the records of one invocation that meet at one name.
+//! Whose turn it is among the records of one invocation, or of the invocations of one service, that meet at one name.
 //!
 //! Two deliveries of one object by one owner have the same temporary; two objects with the same remote path would
 //! race for who is the last. So they go one after the other, in the order of the event.
@@ -14,7 +14,10 @@ use tokio::sync::Notify;
 
 use crate::object::ObjectName;
 
-/// The records of an invocation that are on their way.
+/// So many paths are remembered by whose they were last: what a service delivers has no end.
+const REMEMBERED: usize = 10_000;
+
+/// The records that are on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     state: Mutex<State>,
@@ -112,6 +115,9 @@ impl Turn<'_> {
             let own = state.under_way.get_mut(&number)?;
             own.path = Path::Held(path.to_owned());
             let object = own.object.clone();
+            if state.last.len() >= REMEMBERED {
+                state.last.clear();
+            }
             let before = state.last.insert(path.to_owned(), object.clone());
             Some((object, before))
         };
@@ -119,7 +125,7 @@ impl Turn<'_> {
         if let Some(before) = before.filter(|before| *before != object) {
             tracing::warn!(
                 %object, %before, path,
-                "two objects of one event have the same remote path: the later one goes over the earlier; give them \
+                "two objects have the same remote path: the later one goes over the earlier; give them \
                  names of their own by SSH_FILENAME"
             );
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use time::OffsetDateTime;
-use tokio::time::timeout_at;
 
 use super::owned::Left;
 use super::{Delivery, Stop, is_left_for_the_next};
@@ -189,13 +188,15 @@ impl<R: Relay> Attempt<'_, R> {
                     progress.begin_again();
                     timeline.try_again();
                     let connecting = delivery.link.reconnect(connection);
-                    *connection = timeout_at(delivery.deadline, connecting)
-                        .await
-                        .map_err(|_| Cause::Deadline)?
-                        .map_err(|(at, cause)| {
-                            timeline.enter(at);
-                            cause
-                        })?;
+                    *connection =
+                        delivery
+                            .deadline
+                            .within(connecting)
+                            .await?
+                            .map_err(|(at, cause)| {
+                                timeline.enter(at);
+                                cause
+                            })?;
                     if !connection.sftp().has_fsync() {
                         // Nothing was synced, so a server that was restarted may have lost any of it.
                         progress.proven = None;
@@ -226,9 +227,7 @@ impl<R: Relay> Attempt<'_, R> {
             let theirs = file_digest(session, &path, size).await?;
             Ok(theirs.is_some_and(|it| it.checksum() == body.own_digest().checksum()))
         };
-        let is_equal = timeout_at(delivery.deadline, comparing)
-            .await
-            .map_err(|_| Cause::Deadline)??;
+        let is_equal = delivery.deadline.within(comparing).await??;
         if is_equal {
             return Ok(Finished {
                 published: Published::Before,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use sftp::Session;
-use tokio::time::timeout_at;
 
 use super::Stop;
 use super::attempt::{Attempt, Finished};
@@ -79,9 +78,7 @@ impl<R: Relay> Attempt<'_, R> {
                 channels: 1,
             })
         };
-        timeout_at(delivery.deadline, writing)
-            .await
-            .map_err(|_| Cause::Deadline)?
+        delivery.deadline.within(writing).await?
     }
 
     /// Where it is asked for, the file is read once more, under its final name.

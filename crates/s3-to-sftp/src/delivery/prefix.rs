@@ -43,7 +43,7 @@ impl<R: Relay> Attempt<'_, R> {
         timeline.enter(Stage::Verify);
         temporary.sync().await?;
         let until = delivery.until();
-        match read_back(session, name, end, body.own_digest(), proven, until).await {
+        match read_back(session, name, end, body.own_digest(), proven, &until).await {
             Ok(Compared::Equal) => {}
             Ok(Compared::Until(readback)) if delivery.relay.is_there() => {
                 timeline.enter(Stage::HandOver);

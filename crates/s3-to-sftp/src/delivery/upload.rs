@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sftp::Session;
 use tokio::sync::oneshot;
-use tokio::time::timeout_at;
 
 use super::Stop;
 use super::attempt::{Attempt, Finished, Phase, Progress};
@@ -40,13 +39,11 @@ impl<R: Relay> Attempt<'_, R> {
         if let Phase::Renaming(verified) | Phase::RenamingAgain(verified) = &progress.phase {
             timeline.enter(Stage::Publish);
             let settling = self.settle(session, place, body, verified);
-            return timeout_at(delivery.deadline, settling)
-                .await
-                .map_err(|_| Cause::Deadline)?;
+            return delivery.deadline.within(settling).await?;
         }
         timeline.enter(Stage::OpenTemporary);
         let opening = self.open(session, place, body, progress);
-        let mut temporary = match timeout_at(delivery.deadline, opening).await {
+        let mut temporary = match delivery.deadline.within(opening).await {
             Ok(opened) => {
                 let (channels, size) = (delivery.settings.channels, self.version.size);
                 opened?.over_channels(connection, channels, size)
@@ -59,7 +56,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
         };
         let proving = self.prove(session, place, &mut temporary, body, progress, timeline);
-        let proven = timeout_at(delivery.deadline, proving).await;
+        let proven = delivery.deadline.within(proving).await;
         let written = match proven.unwrap_or_else(|_| Err(Cause::Deadline.into())) {
             Ok(()) => self.write(&mut temporary, body, progress, timeline).await,
             Err(stop) => Err(stop),
@@ -68,7 +65,9 @@ impl<R: Relay> Attempt<'_, R> {
             Ok(()) => {
                 let finishing =
                     self.finish(session, place, &mut temporary, body, progress, timeline);
-                timeout_at(delivery.deadline, finishing)
+                delivery
+                    .deadline
+                    .within(finishing)
                     .await
                     .unwrap_or_else(|_| Err(Cause::Deadline.into()))
             }
@@ -148,7 +147,7 @@ impl<R: Relay> Attempt<'_, R> {
     ) -> Result<(), Stop> {
         timeline.enter(Stage::Transfer);
         let delivery = self.delivery;
-        let moved = timeout_at(delivery.until(), transfer(body, temporary)).await;
+        let moved = delivery.until().within(transfer(body, temporary)).await;
         progress.acknowledged = temporary.acknowledged();
         match moved {
             Ok(Ok(_)) => Ok(()),
@@ -173,7 +172,7 @@ impl<R: Relay> Attempt<'_, R> {
             }
             Ok::<_, Cause>(acknowledged)
         };
-        match timeout_at(delivery.deadline, parking).await {
+        match delivery.deadline.within(parking).await {
             Ok(Ok(acknowledged)) => {
                 body.rewind(acknowledged);
             }
@@ -267,7 +266,7 @@ impl<R: Relay> Attempt<'_, R> {
             .and_then(|begun| begun.readback.as_ref())
             .filter(|_| progress.proven.is_some());
         let until = self.delivery.until();
-        match read_back(session, name, size, body.own_digest(), from, until).await? {
+        match read_back(session, name, size, body.own_digest(), from, &until).await? {
             Compared::Equal => Ok(()),
             Compared::Until(readback) if self.delivery.relay.is_there() => {
                 Err(self.send(body, Some(readback)).await)

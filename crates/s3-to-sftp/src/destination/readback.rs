@@ -1,8 +1,8 @@
 //! A file is read back from the server, and its checksum compared with what was read from S3.
 
 use sftp::{Attributes, Handle, OpenFlags, Readback, Session};
-use tokio::time::{Instant, timeout_at};
 
+use crate::deadline::Deadline;
 use crate::error::Cause;
 use crate::hand_over::ReadbackState;
 use crate::source::{Algorithm, Digest};
@@ -23,7 +23,7 @@ pub(crate) async fn read_back(
     size: u64,
     expected: &Digest,
     from: Option<&ReadbackState>,
-    stop: Instant,
+    stop: &Deadline,
 ) -> Result<Compared, Cause> {
     let begun = from.filter(|from| from.offset <= size).and_then(|from| {
         Digest::resume(Algorithm::Crc64Nvme, &from.state, from.offset)
@@ -32,7 +32,7 @@ pub(crate) async fn read_back(
     let (offset, mut digest) = begun.unwrap_or_else(|| (0, Digest::crc64nvme()));
     let handle = open(session, name).await?;
     let mut file = Readback::new(session, handle, offset, size).await;
-    let finished = timeout_at(stop, hash(&mut file, &mut digest)).await;
+    let finished = stop.within(hash(&mut file, &mut digest)).await;
     let offset = file.offset();
     let closed = session.close(file.handle());
     match finished {

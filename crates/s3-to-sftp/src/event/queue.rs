@@ -1,7 +1,7 @@
 //! `Records[]` of SQS: a batch, whose messages are judged one by one.
 
 use super::wire::{Any, Record};
-use super::{EventError, Message, Way, unwrapped};
+use super::{EventError, Item, Message, Way, unwrapped};
 
 /// What SQS knows of a message.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -11,6 +11,14 @@ pub(super) struct Attributes {
     receive_count: Any,
     #[serde(rename = "MessageGroupId")]
     group: Any,
+}
+
+/// The records of a message's body.
+pub(super) fn content(body: Option<&str>) -> Result<Vec<Item>, EventError> {
+    match body {
+        Some(body) => unwrapped(body, Way::START),
+        None => Err(EventError::NoBody),
+    }
 }
 
 /// One message, and what is in it. A continuation is taken from its body: who may write there is the queue's matter.
@@ -27,10 +35,7 @@ pub(super) fn message(record: Any<Record>) -> Message {
             .receive_count
             .number()
             .and_then(|count| count.try_into().ok()),
-        content: match &body {
-            Some(body) => unwrapped(body, Way::START),
-            None => Err(EventError::NoBody),
-        },
+        content: content(body.as_deref()),
         body,
     }
 }

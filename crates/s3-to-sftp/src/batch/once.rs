@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use s3_to_sftp::error::Error;
-use s3_to_sftp::event::{Item, Job};
-use s3_to_sftp::object::ObjectName;
-use s3_to_sftp::receipt::Outcome;
+use crate::error::Error;
+use crate::event::{Item, Job};
+use crate::object::ObjectName;
+use crate::receipt::Outcome;
 use tokio::sync::OnceCell;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,15 +31,15 @@ impl Same {
 }
 
 /// Why it has failed, if it has.
-pub(crate) type Failed = Option<Arc<Error>>;
+pub(super) type Failed = Option<Arc<Error>>;
 
 /// The outcome of each object that is named more than once.
 #[derive(Debug, Default)]
-pub(crate) struct Once(HashMap<Same, OnceCell<Failed>>);
+pub(super) struct Once(HashMap<Same, OnceCell<Failed>>);
 
 impl Once {
     /// Looks for those that are named more than once.
-    pub(crate) fn among<'a>(items: impl Iterator<Item = &'a Item>) -> Self {
+    pub(super) fn among<'a>(items: impl Iterator<Item = &'a Item>) -> Self {
         let mut times: HashMap<Same, u32> = HashMap::new();
         for item in items {
             if let Item::Job(job) = item {
@@ -53,7 +53,7 @@ impl Once {
     /// Delivers an item, or waits for the delivery that another one has begun.
     ///
     /// Nobody waits for ever: who waits, waits for a delivery that is under way.
-    pub(crate) async fn deliver<F>(&self, item: Item, deliver: impl FnOnce(Item) -> F) -> Failed
+    pub(super) async fn deliver<F>(&self, item: Item, deliver: impl FnOnce(Item) -> F) -> Failed
     where
         F: Future<Output = Outcome>,
     {
@@ -84,7 +84,7 @@ impl Once {
 }
 
 /// The items without those that an earlier one says already.
-pub(crate) fn without_repeated(items: Vec<Item>) -> Vec<Item> {
+pub fn without_repeated(items: Vec<Item>) -> Vec<Item> {
     let mut seen = std::collections::HashSet::new();
     let is_new = |item: &Item| match item {
         Item::Job(job) => {
@@ -110,8 +110,8 @@ fn failed(outcome: Outcome) -> Failed {
 mod tests {
     use std::cell::Cell;
 
-    use s3_to_sftp::error::{Cause, Stage};
-    use s3_to_sftp::side_by_side::side_by_side;
+    use crate::error::{Cause, Stage};
+    use crate::side_by_side::side_by_side;
 
     use super::*;
 

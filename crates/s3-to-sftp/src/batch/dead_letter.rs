@@ -3,33 +3,30 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Function;
-use crate::failure::Failure;
-use crate::queues::bury;
+use super::Reason;
+use crate::sqs::bury;
 
 /// The first KB of the reason, as Lambda's own dead-letter queues have it: attributes count towards a message's size.
 const LONGEST_REASON: usize = 1024;
 
 /// A message, or an event, that is given up.
 #[derive(Debug)]
-pub(crate) struct DeadLetter<'a> {
+pub struct DeadLetter<'a> {
     /// As it came, so that it can be sent again as it is.
-    pub(crate) body: &'a str,
+    pub body: &'a str,
     /// The message's id, or the request's.
-    pub(crate) id: &'a str,
+    pub id: &'a str,
     /// Where it came from, and how often: names and values of further attributes.
-    pub(crate) origin: Vec<(&'static str, String)>,
+    pub origin: Vec<(&'static str, String)>,
 }
 
 impl DeadLetter<'_> {
-    /// Sends it, if there is a queue for it. Whether it is taken care of.
-    pub(crate) async fn send(self, function: &Function, why: &Failure, by: Instant) -> bool {
-        let Some(url) = &function.deliverer.settings().dead_letter_queue_url else {
-            return false;
-        };
+    /// Sends it to the queue of this URL. Whether it is taken care of.
+    pub async fn send(self, sqs: &Client, url: &str, why: &Reason, by: Instant) -> bool {
         let Self { body, id, origin } = self;
         let attributes = origin
             .into_iter()
@@ -43,7 +40,7 @@ impl DeadLetter<'_> {
             .collect::<Result<HashMap<_, _>, aws_sdk_sqs::error::BuildError>>();
         let error: Box<dyn std::error::Error> = match attributes {
             Ok(attributes) => {
-                let sending = bury(&function.aws, url, body, id, attributes);
+                let sending = bury(sqs, url, body, id, attributes);
                 match timeout_at(by, sending).await {
                     Ok(Ok(())) => {
                         tracing::warn!(
@@ -87,7 +84,7 @@ fn reason(message: &str) -> String {
 }
 
 /// An error and its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

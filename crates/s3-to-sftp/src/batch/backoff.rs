@@ -10,7 +10,7 @@ const LONGEST: i32 = 15 * 60;
 /// Seconds until a message that was received for the `receives`-th time is shown again: 30, doubled by each receive,
 /// at most 15 minutes, give or take a fifth. Without the jitter a batch that failed together would come
 /// back together, to a server that was too busy for it.
-pub(crate) fn seconds(receives: u32, random: impl FnOnce(RangeInclusive<i32>) -> i32) -> i32 {
+pub(super) fn seconds(receives: u32, random: impl FnOnce(RangeInclusive<i32>) -> i32) -> i32 {
     // 30 s doubled five times is more than the longest.
     let doublings = receives.saturating_sub(1).min(5);
     let base = (FIRST << doublings).min(LONGEST);
