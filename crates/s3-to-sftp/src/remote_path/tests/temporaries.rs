@@ -93,6 +93,22 @@ proptest! {
     }
 }
 
+/// What a server takes as a temporary it takes aside too: else the file that is there could not be replaced.
+#[test]
+fn a_template_leaves_room_for_what_is_moved_aside() {
+    for template in ["{tag}", "{tag}{tag}", "{name}{tag}"] {
+        for length in 0..NAME_MAX {
+            let template = format!("{}{template}", "a".repeat(length));
+            let Ok(template) = TemporaryTemplate::parse(&template) else {
+                continue;
+            };
+            let path = resolve("{key}", None, None, "b").unwrap();
+            let aside = path.aside(&template, TAG).full;
+            assert!(aside.len() <= NAME_MAX, "{aside}");
+        }
+    }
+}
+
 const TAG: &str = "0123456789abcdef0123";
 
 fn read<'n>(template: &str, name: &'n str) -> Option<TemporaryName<'n>> {
