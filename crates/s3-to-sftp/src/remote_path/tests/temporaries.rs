@@ -32,7 +32,10 @@ fn may_lie_in_a_directory_of_their_own() {
 #[test]
 fn templates_are_checked() {
     use TemplateError::*;
-    let long = format!("{}{{tag}}", "a".repeat(NAME_MAX - TAG_LENGTH + 1));
+    let long = format!(
+        "{}{{tag}}",
+        "a".repeat(NAME_MAX - TAG_LENGTH - ".old".len() + 1)
+    );
     let long_directory = format!("{}/{{tag}}", "a".repeat(NAME_MAX + 1));
     for (template, expected) in [
         (".{name}.part", NoTag),
