@@ -49,7 +49,10 @@ pub enum PrivateKeyError {
     Encryption(String),
     /// Decrypting it takes more memory than a function has.
     #[error("decrypting the key takes {0} MiB of memory")]
-    Memory(u32),
+    Memory(u64),
+    /// Decrypting it goes on for minutes.
+    #[error("decrypting the key takes {0}, which go on for minutes")]
+    Effort(String),
     /// Decrypting it takes longer than anything may.
     #[error("decrypting the key took more than {} s", .0.as_secs())]
     TooSlow(Duration),
