@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ssh::foreign::unquoted;
+
 /// Why a text is no usable private key. Never holds a part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateKeyError {
@@ -67,7 +69,7 @@ pub enum PrivateKeyError {
 impl PrivateKeyError {
     /// What cannot be read, and why.
     pub(super) fn damaged(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Damaged(source.into())
+        Self::Damaged(unquoted(source))
     }
 
     /// What was decrypted is no key: another passphrase would have given one.
