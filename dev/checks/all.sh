@@ -7,6 +7,7 @@ step() { printf '\n== %s (%d s so far)\n' "$*" "$SECONDS"; }
 
 step 'format'
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 step 'the shape of the files'
 dev/checks/files.sh

@@ -207,7 +207,7 @@ fn of_private_key(error: &PrivateKeyError) -> &'static str {
         Error::Encryption(_) => {
             "encrypt it anew (`ssh-keygen -p -f KEY`), and store that behind SSH_PRIVATE_KEY"
         }
-        Error::Memory(_) | Error::TooSlow(_) => {
+        Error::Memory(_) | Error::Effort(_) | Error::TooSlow(_) => {
             "encrypt it anew with less effort (`ssh-keygen -p -a 16`; in PuTTYgen, the parameters for saving), or give \
              the function more memory, which makes it faster"
         }

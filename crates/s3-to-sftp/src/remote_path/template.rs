@@ -144,7 +144,10 @@ pub enum TemplateError {
     )]
     PlaceholderInDirectory,
     /// A name that file systems refuse even without `{name}`.
-    #[error("a segment is above 255 bytes, which file systems refuse; shorten it")]
+    #[error(
+        "a segment is above 255 bytes, which file systems refuse, a tag of 20 and the `.old` of a file that makes room \
+         counted; shorten it"
+    )]
     LongSegment,
 }
 

@@ -33,7 +33,8 @@ impl TemporaryTemplate {
         if !name.contains(&Piece::Placeholder(Placeholder::Tag)) {
             return Err(TemplateError::NoTag);
         }
-        if fixed_length(&name, TAG_LENGTH) > NAME_MAX
+        // A file that makes room gets a longer name than a temporary.
+        if fixed_length(&name, TAG_LENGTH + ASIDE.len()) > NAME_MAX
             || directory.split('/').any(|s| s.len() > NAME_MAX)
         {
             return Err(TemplateError::LongSegment);

@@ -187,8 +187,10 @@ pub(super) fn temporary_name(value: &str) -> Result<TemporaryTemplate, Unfit> {
     TemporaryTemplate::parse(value).map_err(|error| Unfit(error.to_string()))
 }
 
-/// `10`, `10s`, `2m`; never zero, which some programs take for "for ever".
+/// `10`, `10s`, `2m`; never zero, which some programs take for "for ever", and a day at most: nobody waits longer, and what
+/// is added to now has to be a time.
 pub(super) fn duration(value: &str) -> Result<Duration, Unfit> {
+    const MOST: u64 = 24 * 3600;
     let value = value.trim();
     let (digits, unit) = match value.strip_suffix('m') {
         Some(minutes) => (minutes, 60),
@@ -198,6 +200,9 @@ pub(super) fn duration(value: &str) -> Result<Duration, Unfit> {
     let number: Option<u64> = if is_number { digits.parse().ok() } else { None };
     match number.and_then(|number| number.checked_mul(unit)) {
         Some(0) => unfit("is no time at all; give at least `1s`"),
+        Some(seconds) if seconds > MOST => {
+            unfit("is longer than a day; give a day, `1440m`, at most")
+        }
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => unfit("is no duration; give seconds like `10` or `10s`, or minutes like `2m`"),
     }

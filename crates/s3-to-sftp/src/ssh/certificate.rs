@@ -12,6 +12,7 @@ use russh::{SendError, Signer};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::foreign::unquoted;
 use super::private_key::{PrivateKey, unescaped};
 
 /// A certificate to log in with.
@@ -38,7 +39,7 @@ pub enum CertificateError {
     X509,
     /// It begins like one.
     #[error("the certificate is cut short or damaged")]
-    Damaged(#[source] ssh_key::Error),
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Of a server.
     #[error("it is a host's certificate; a user's is asked for")]
     Host,
@@ -78,7 +79,7 @@ impl Certificate {
         // ssh-key asks for exactly one blank between the words.
         let words: Vec<&str> = line.split_whitespace().take(2).collect();
         let certificate = ssh_key::Certificate::from_openssh(&words.join(" "))
-            .map_err(CertificateError::Damaged)?;
+            .map_err(|error| CertificateError::Damaged(unquoted(error)))?;
         match certificate.cert_type() {
             CertType::User => Ok(Self(Box::new(certificate))),
             CertType::Host => Err(CertificateError::Host),
@@ -258,6 +259,14 @@ mod tests {
             expired.to_string(),
             "the certificate has expired: it was good until 1970-01-01 00:33:20 UTC"
         );
+    }
+
+    #[test]
+    fn no_error_shows_what_stands_in_the_place_of_its_type() {
+        let text = "hunter2\u{1b}[m-cert-v01@openssh.com AAAA";
+        let error = Certificate::parse(text).expect_err("no such type");
+        let shown = format!("{error:?} {:?}", std::error::Error::source(&error));
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! What a server or a setting says, made fit for a line of a log.
+//! What a server, a setting or a library says, made fit for a line of a log.
+
+use std::error::Error;
+
+use russh::keys::ssh_encoding;
 
 /// Enough to know it again.
 const LONGEST: usize = 60;
@@ -14,6 +18,23 @@ pub(super) fn excerpt(word: &str) -> String {
 /// What a server said: on one line, without what controls a terminal or turns the direction of writing, and cut.
 pub(super) fn said(text: &str) -> String {
     cut(text, LONGEST_SAID)
+}
+
+/// What a library says of a text that is nobody else's business. Types and curves that it does not know it quotes: where
+/// the text is damaged that may be any part of it.
+pub(super) fn unquoted(
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> Box<dyn Error + Send + Sync> {
+    let source = source.into();
+    let mut next: Option<&(dyn Error + 'static)> = Some(&*source);
+    while let Some(error) = next {
+        let is_label = |it: &ssh_encoding::Error| matches!(it, ssh_encoding::Error::Label(_));
+        if error.downcast_ref().is_some_and(is_label) {
+            return "it holds a type or a curve that is not known".into();
+        }
+        next = error.source();
+    }
+    source
 }
 
 fn cut(text: &str, longest: usize) -> String {

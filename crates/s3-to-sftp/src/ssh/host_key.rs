@@ -19,6 +19,7 @@ use std::time::SystemTime;
 use russh::keys::ssh_key::{Algorithm, Fingerprint, HashAlg, PublicKey};
 use russh::keys::{Certificate, PublicKeyOrCertificate};
 
+use super::foreign::excerpt;
 use certificate::CertificateProblem;
 pub use error::{HostKeyError, HostKeyProblem};
 use hosts::Server;
@@ -119,10 +120,9 @@ impl HostKeys {
     /// Some of the names that the lines are for.
     fn names(&self) -> String {
         const MOST: usize = 4;
-        const LONGEST: usize = 80;
         let mut names: Vec<String> = Vec::new();
         for hosts in self.0.iter().filter_map(|entry| entry.hosts.as_ref()) {
-            let name: String = hosts.to_string().chars().take(LONGEST).collect();
+            let name = excerpt(&hosts.to_string());
             if names.contains(&name) {
                 continue;
             }

@@ -8,9 +8,11 @@
 //! | `openssh` | OpenSSH's own format |
 //! | `putty` | PuTTY's `.ppk`, versions 2 and 3 |
 //! | `numbers` | the numbers that OpenSSH and PuTTY keep → a key |
+//! | `effort` | how much work a file may ask for before its passphrase is tried |
 //! | `error` | why a text is no usable private key |
 
 mod der;
+mod effort;
 mod error;
 mod numbers;
 mod openssh;
@@ -29,6 +31,7 @@ use russh::keys::ssh_key;
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::ssh_key::public::KeyData;
 
+pub use effort::Effort;
 pub use error::PrivateKeyError;
 pub(super) use text::unescaped;
 
@@ -51,12 +54,23 @@ impl PrivateKey {
         text: &Secret<String>,
         passphrase: Option<&Secret<String>>,
     ) -> Result<Self, PrivateKeyError> {
+        Self::parse_within(text, passphrase, Effort::MOST)
+    }
+
+    /// The same, for a passphrase that less work may be done for: fuzzing would try a few keys a minute with what a real
+    /// one may ask for.
+    #[doc(hidden)]
+    pub fn parse_within(
+        text: &Secret<String>,
+        passphrase: Option<&Secret<String>>,
+        effort: Effort,
+    ) -> Result<Self, PrivateKeyError> {
         let text = unescaped(text.expose());
         let passphrase = passphrase.map(|it| it.expose().as_str());
         let key = if let Some(lines) = text::putty(&text) {
-            putty::read(lines, passphrase)?
+            putty::read(lines, passphrase, effort)?
         } else if let Some(block) = text::armoured(&text) {
-            pem::read(&block?, passphrase)?
+            pem::read(&block?, passphrase, effort)?
         } else {
             return Err(text::instead(&text));
         };

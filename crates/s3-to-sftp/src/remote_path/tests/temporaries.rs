@@ -32,7 +32,10 @@ fn may_lie_in_a_directory_of_their_own() {
 #[test]
 fn templates_are_checked() {
     use TemplateError::*;
-    let long = format!("{}{{tag}}", "a".repeat(NAME_MAX - TAG_LENGTH + 1));
+    let long = format!(
+        "{}{{tag}}",
+        "a".repeat(NAME_MAX - TAG_LENGTH - ".old".len() + 1)
+    );
     let long_directory = format!("{}/{{tag}}", "a".repeat(NAME_MAX + 1));
     for (template, expected) in [
         (".{name}.part", NoTag),
@@ -89,6 +92,22 @@ proptest! {
             let temporary = path.temporary(&template, "0123456789abcdef0123");
             prop_assert!(temporary.full.rsplit('/').next().unwrap().len() <= NAME_MAX);
             prop_assert!(temporary.full.contains("0123456789abcdef0123"));
+        }
+    }
+}
+
+/// What a server takes as a temporary it takes aside too: else the file that is there could not be replaced.
+#[test]
+fn a_template_leaves_room_for_what_is_moved_aside() {
+    for template in ["{tag}", "{tag}{tag}", "{name}{tag}"] {
+        for length in 0..NAME_MAX {
+            let template = format!("{}{template}", "a".repeat(length));
+            let Ok(template) = TemporaryTemplate::parse(&template) else {
+                continue;
+            };
+            let path = resolve("{key}", None, None, "b").unwrap();
+            let aside = path.aside(&template, TAG).full;
+            assert!(aside.len() <= NAME_MAX, "{aside}");
         }
     }
 }

@@ -422,6 +422,8 @@ fn durations() {
         );
     }
     let overflowing = format!("{}m", u64::MAX);
+    // More than any clock can be ahead: added to now, it would be a panic.
+    let endless = u64::MAX.to_string();
     for value in [
         "0",
         "0s",
@@ -436,6 +438,9 @@ fn durations() {
         "ms",
         "٣",
         &overflowing,
+        &endless,
+        "86401",
+        "1441m",
     ] {
         assert!(
             problem("SSH_STALL_TIMEOUT", value).contains("give"),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use russh::keys::ssh_key;
 
+use crate::ssh::foreign::said;
+
 /// Why what `SSH_HOST_KEY` holds, or points to, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostKeyError {
@@ -58,7 +60,8 @@ pub enum HostKeyProblem {
     KeyMissing(String),
     /// A type and something that is not its key.
     #[error(
-        "the {algorithm} key cannot be read ({reason}); is it cut short? Copy the whole line of the server's `.pub` file"
+        "the {algorithm} key cannot be read ({}); is it cut short? Copy the whole line of the server's `.pub` file",
+        said(&.reason.to_string())
     )]
     Key {
         /// The type that stands before it.

@@ -7,6 +7,7 @@ use russh::keys::ssh_key::{Algorithm, EcdsaCurve, Fingerprint, HashAlg, PublicKe
 
 use super::error::{HostKeyError, HostKeyProblem};
 use super::hosts::Hosts;
+use crate::ssh::foreign::excerpt;
 
 /// One key, with what is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,9 +297,9 @@ fn key_pin(kind: &str, key: &str) -> Result<Pin, HostKeyProblem> {
 
 fn unknown_type(kind: &str) -> HostKeyProblem {
     if kind.ends_with("-cert-v01@openssh.com") {
-        HostKeyProblem::Certificate(cut(kind))
+        HostKeyProblem::Certificate(excerpt(kind))
     } else {
-        HostKeyProblem::UnknownType(cut(kind))
+        HostKeyProblem::UnknownType(excerpt(kind))
     }
 }
 
@@ -319,13 +320,4 @@ fn is_md5(word: &str) -> bool {
 fn strip_prefix_ignoring_case<'a>(word: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, tail) = word.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(tail)
-}
-
-/// Enough of a word to find it again.
-fn cut(word: &str) -> String {
-    const LONGEST: usize = 60;
-    match word.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &word[..end]),
-        None => word.to_owned(),
-    }
 }

@@ -4,7 +4,7 @@ use pkcs5::EncryptionScheme;
 use russh::keys::{self, ssh_key};
 use zeroize::Zeroizing;
 
-use super::PrivateKeyError;
+use super::{Effort, PrivateKeyError};
 
 const SEQUENCE: u8 = 0x30;
 const OCTET_STRING: u8 = 0x04;
@@ -37,6 +37,7 @@ pub(super) fn sec1_or_pkcs8(content: &[u8]) -> Result<ssh_key::PrivateKey, Priva
 pub(super) fn encrypted_pkcs8(
     content: &[u8],
     passphrase: Option<&str>,
+    effort: Effort,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     let damaged = || PrivateKeyError::damaged("it is no EncryptedPrivateKeyInfo");
     let (sequence, _) = take(SEQUENCE, content).ok_or_else(damaged)?;
@@ -47,6 +48,9 @@ pub(super) fn encrypted_pkcs8(
     let scheme = &sequence[..sequence.len() - rest.len()];
     let scheme =
         EncryptionScheme::try_from(scheme).map_err(|_| not_read("not by PBES2".to_owned()))?;
+    if let Some(params) = scheme.pbes2() {
+        effort.allows_pkcs8(&params.kdf)?;
+    }
     let plain = match scheme.decrypt(passphrase, ciphertext) {
         Ok(plain) => Zeroizing::new(plain),
         Err(pkcs5::Error::DecryptFailed) => return Err(PrivateKeyError::PassphraseWrong),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ssh::foreign::unquoted;
+
 /// Why a text is no usable private key. Never holds a part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateKeyError {
@@ -49,7 +51,10 @@ pub enum PrivateKeyError {
     Encryption(String),
     /// Decrypting it takes more memory than a function has.
     #[error("decrypting the key takes {0} MiB of memory")]
-    Memory(u32),
+    Memory(u64),
+    /// Decrypting it goes on for minutes.
+    #[error("decrypting the key takes {0}, which go on for minutes")]
+    Effort(String),
     /// Decrypting it takes longer than anything may.
     #[error("decrypting the key took more than {} s", .0.as_secs())]
     TooSlow(Duration),
@@ -64,7 +69,7 @@ pub enum PrivateKeyError {
 impl PrivateKeyError {
     /// What cannot be read, and why.
     pub(super) fn damaged(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Damaged(source.into())
+        Self::Damaged(unquoted(source))
     }
 
     /// What was decrypted is no key: another passphrase would have given one.

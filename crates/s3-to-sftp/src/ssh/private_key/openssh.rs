@@ -9,7 +9,7 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::ssh_key::{self, Cipher, Kdf, Mpint};
 use zeroize::Zeroizing;
 
-use super::{PrivateKeyError, numbers, public_half};
+use super::{Effort, PrivateKeyError, numbers, public_half};
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
@@ -19,10 +19,11 @@ const TAG: usize = 16;
 pub(super) fn read(
     content: &[u8],
     passphrase: Option<&str>,
+    effort: Effort,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     let mut container = Container::read(content).map_err(PrivateKeyError::damaged)?;
     let public = public_half(&container.public)?;
-    let plain = container.decrypt(passphrase)?;
+    let plain = container.decrypt(passphrase, effort)?;
     let pair = pair(&plain, &public).map_err(PrivateKeyError::damaged)?;
     ssh_key::PrivateKey::new(pair, "").map_err(PrivateKeyError::damaged)
 }
@@ -62,11 +63,16 @@ impl Container {
     }
 
     /// What is behind the two equal numbers that prove a passphrase.
-    fn decrypt(&mut self, passphrase: Option<&str>) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
+    fn decrypt(
+        &mut self,
+        passphrase: Option<&str>,
+        effort: Effort,
+    ) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
         let wrong = if self.cipher.is_none() {
             PrivateKeyError::damaged("its two check numbers differ")
         } else {
             let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
+            effort.allows_openssh(&self.kdf)?;
             let (key, iv) = self
                 .kdf
                 .derive_key_and_iv(self.cipher, passphrase)

@@ -12,35 +12,37 @@ use russh::keys::ssh_key;
 use zeroize::Zeroizing;
 
 use super::text::{Block, lines, printable};
-use super::{PrivateKeyError, der, openssh};
+use super::{Effort, PrivateKeyError, der, openssh};
 
 /// Reads what the armour holds.
 pub(super) fn read(
     block: &Block<'_>,
     passphrase: Option<&str>,
+    effort: Effort,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     let (content, encryption) = open(block.body)?;
     let Some(encryption) = encryption else {
-        return by_label(block.label, &content, passphrase);
+        return by_label(block.label, &content, passphrase, effort);
     };
     if block.label == "DSA PRIVATE KEY" {
         return Err(PrivateKeyError::Type("DSA".to_owned()));
     }
     let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
     let content = decrypt(encryption, &content, passphrase)?;
-    by_label(block.label, &content, None).map_err(PrivateKeyError::after_decryption)
+    by_label(block.label, &content, None, effort).map_err(PrivateKeyError::after_decryption)
 }
 
 fn by_label(
     label: &str,
     content: &[u8],
     passphrase: Option<&str>,
+    effort: Effort,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     match label {
-        "OPENSSH PRIVATE KEY" => openssh::read(content, passphrase),
+        "OPENSSH PRIVATE KEY" => openssh::read(content, passphrase, effort),
         "RSA PRIVATE KEY" => der::pkcs1(content),
         "EC PRIVATE KEY" | "PRIVATE KEY" => der::sec1_or_pkcs8(content),
-        "ENCRYPTED PRIVATE KEY" => der::encrypted_pkcs8(content, passphrase),
+        "ENCRYPTED PRIVATE KEY" => der::encrypted_pkcs8(content, passphrase, effort),
         "DSA PRIVATE KEY" => Err(PrivateKeyError::Type("DSA".to_owned())),
         _ => Err(PrivateKeyError::NoKey),
     }

@@ -20,15 +20,13 @@ use zeroize::Zeroizing;
 
 use super::pem::hex;
 use super::text::{lines, printable};
-use super::{PrivateKeyError, numbers, public_half};
-
-/// PuTTY takes 8 MiB by itself. A function has 128 MiB or more, and what is not there ends the process.
-const MOST_MEMORY_MIB: u32 = 64;
+use super::{Effort, PrivateKeyError, numbers, public_half};
 
 /// Reads a file of which `text` begins with the first line.
 pub(super) fn read(
     text: &str,
     passphrase: Option<&str>,
+    effort: Effort,
 ) -> Result<ssh_key::PrivateKey, PrivateKeyError> {
     let mut file = File::read(text)?;
     if file.key_type.ends_with("-cert-v01@openssh.com") {
@@ -41,7 +39,7 @@ pub(super) fn read(
         "none" => file.version.mac_key_of_none(),
         "aes256-cbc" => {
             let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
-            let keys = file.keys(passphrase)?;
+            let keys = file.keys(passphrase, effort)?;
             Decryptor::<Aes256>::new_from_slices(&keys.cipher, &keys.iv)
                 .map_err(PrivateKeyError::damaged)?
                 .decrypt_padded::<NoPadding>(&mut file.private)
@@ -126,7 +124,7 @@ impl<'a> File<'a> {
     }
 
     /// The keys that a passphrase gives.
-    fn keys(&self, passphrase: &str) -> Result<Keys, PrivateKeyError> {
+    fn keys(&self, passphrase: &str, effort: Effort) -> Result<Keys, PrivateKeyError> {
         match self.version {
             FileVersion::Two => {
                 let sha1 = |prefix: &[u8]| {
@@ -145,7 +143,7 @@ impl<'a> File<'a> {
             }
             FileVersion::Three => {
                 let mut keys = Zeroizing::new([0; 80]);
-                self.derive(passphrase, &mut *keys)?;
+                self.derive(passphrase, effort, &mut *keys)?;
                 let part = |range| Zeroizing::new(<[u8]>::to_vec(&keys[range]));
                 Ok(Keys {
                     cipher: part(0..32),
@@ -156,7 +154,12 @@ impl<'a> File<'a> {
         }
     }
 
-    fn derive(&self, passphrase: &str, keys: &mut [u8]) -> Result<(), PrivateKeyError> {
+    fn derive(
+        &self,
+        passphrase: &str,
+        effort: Effort,
+        keys: &mut [u8],
+    ) -> Result<(), PrivateKeyError> {
         let find = |name| {
             let found = self.derivation.iter().find(|(it, _)| *it == name);
             found
@@ -174,10 +177,8 @@ impl<'a> File<'a> {
             other => return Err(PrivateKeyError::Encryption(printable(other))),
         };
         let memory = number("Argon2-Memory")?;
-        if memory / 1024 > MOST_MEMORY_MIB {
-            return Err(PrivateKeyError::Memory(memory / 1024));
-        }
         let passes = number("Argon2-Passes")?;
+        effort.allows_memory(1024 * u64::from(memory), passes.into())?;
         let parallelism = number("Argon2-Parallelism")?;
         let params = Params::new(memory, passes, parallelism, None);
         let salt = hex(find("Argon2-Salt")?)

@@ -225,3 +225,19 @@ fn a_hashed_name_that_is_cut_short_is_an_error() {
         );
     }
 }
+
+/// An error is a line of a log, and a terminal must not obey it.
+#[test]
+fn no_error_holds_a_control_character_of_the_text() {
+    let blob = "AAAAC3NzaC0bZDI1NTE5AAAAIP9EQAkm/JCk4rCrdiCvt29HGSzTRcr6LTz+JLWzIQYP";
+    for text in [
+        format!("evil\u{1b}[31m.example {ED25519}"),
+        format!("{HOST} ssh\u{1b}[31m-cert-v01@openssh.com AAAA"),
+        // Its own name of its type, inside.
+        format!("{HOST} ssh-ed25519 {blob}"),
+        format!("ssh-ed25519 {blob}"),
+    ] {
+        let error = Pinned::read(&text, HOST, 22).unwrap_err().to_string();
+        assert!(!error.chars().any(char::is_control), "{error:?}");
+    }
+}
