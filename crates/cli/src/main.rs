@@ -12,6 +12,8 @@
 //! | `check` | goes the way step by step, without an object |
 //! | `send` | delivers the objects that are named |
 //! | `replay` | lists what was given up, and delivers it |
+//! | `worker` | delivers what a queue tells, for as long as it runs |
+//! | `queue` | a queue by its URL, and why it cannot be worked with |
 //! | `clean` | lists and removes temporaries that deliveries left |
 //! | `settings` | shows what is set, and what can be |
 
@@ -21,9 +23,11 @@ mod clean;
 mod env_file;
 mod function;
 mod given;
+mod queue;
 mod replay;
 mod send;
 mod settings;
+mod worker;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -64,6 +68,8 @@ enum Command {
     /// List the messages of a dead-letter queue with the reasons; deliver what they name with --yes
     #[command(alias = "redrive")]
     Replay(replay::Arguments),
+    /// Deliver what a queue tells, as the function does, until it is stopped
+    Worker(worker::Arguments),
     /// List the temporaries that dead deliveries left on the server; remove them with --yes
     Clean(clean::Arguments),
     /// Show what is set, and where, secrets masked
@@ -98,6 +104,7 @@ fn main() -> ExitCode {
         Command::Check(_)
         | Command::Send(_)
         | Command::Replay(_)
+        | Command::Worker(_)
         | Command::Clean(_)
         | Command::Settings(_) => {}
     }
@@ -138,6 +145,7 @@ async fn run(arguments: Arguments) -> ExitCode {
         Command::Check(arguments) => check::run(arguments, loaded.settings, &given).await,
         Command::Send(arguments) => send::run(arguments, loaded.settings).await,
         Command::Replay(arguments) => replay::run(arguments, loaded.settings).await,
+        Command::Worker(arguments) => worker::run(arguments, loaded.settings).await,
         Command::Clean(arguments) => clean::run(arguments, loaded.settings).await,
         Command::Settings(_) | Command::Completions { .. } | Command::Man => {
             unreachable!("answered above")
@@ -191,6 +199,8 @@ fn man() -> ExitCode {
 fn start_logging() {
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)
+        // What it says is rare: that it waits, that it stops.
+        .with_target("s3_to_sftp::worker", LevelFilter::INFO)
         // It warns of each object that was uploaded in parts, which nobody can do anything about.
         .with_target("aws_sdk_s3::http_response_checksum", LevelFilter::ERROR)
         // And of each place that it has looked for a region or credentials in. The error says that there are none.

@@ -20,8 +20,9 @@ use s3_to_sftp::source::S3;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::queue::{QueueError, QueueUrl};
 use crate::send::{NO_DEADLINE, record};
-use letters::{HIDDEN, Letter, Letters, QueueError, QueueUrl};
+use letters::{HIDDEN, Letter, Letters};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -163,6 +163,13 @@ impl Deliverer {
         self.breaker.left(now)
     }
 
+    /// Closes the connection that is kept for the next invocation: who waits for long holds no place of the partner's.
+    pub async fn hang_up(&self) {
+        if let Some(idle) = self.kept.take() {
+            idle.connection.close().await;
+        }
+    }
+
     /// Begins an invocation that publishes nothing after `deadline`.
     pub fn invocation(&self, deadline: Instant) -> Invocation<'_> {
         Invocation {

@@ -1,19 +1,16 @@
 //! The messages of a queue: received, hidden, shown again, deleted.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use aws_config::{Region, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message};
 use s3_to_sftp::event::{self, Event, Item};
 use s3_to_sftp::object::ObjectName;
 use serde_json::Value;
 
-use crate::aws_error::told;
+use crate::queue::{QueueError, QueueUrl};
 
 /// For how long a message that was received is hidden from others. Nobody's delivery depends on it: it is renewed.
 pub(super) const HIDDEN: Duration = Duration::from_secs(300);
@@ -23,59 +20,6 @@ const AT_ONCE: i32 = 10;
 
 /// How long an empty queue is waited at: SQS asks only some of its servers where nobody waits.
 const WAIT: i32 = 1;
-
-/// The URL of a queue, as SQS hands it out.
-#[derive(Debug, Clone)]
-pub(super) struct QueueUrl(String);
-
-impl FromStr for QueueUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = ["https://", "http://"]
-            .iter()
-            .find_map(|scheme| text.strip_prefix(scheme));
-        let path = rest.and_then(|rest| rest.split_once('/'));
-        if path.is_some_and(|(host, path)| !host.is_empty() && !path.is_empty()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(
-                "expected the URL of a queue, like https://sqs.eu-central-1.amazonaws.com/123456789012/name",
-            )
-        }
-    }
-}
-
-impl QueueUrl {
-    /// `sqs.REGION.amazonaws.com`, in any partition.
-    fn region(&self) -> Option<Region> {
-        let host = self.0.split('/').nth(2)?.strip_prefix("sqs.")?;
-        let (region, rest) = host.split_once('.')?;
-        rest.starts_with("amazonaws.")
-            .then(|| Region::new(region.to_owned()))
-    }
-}
-
-/// Why a queue cannot be worked with.
-#[derive(Debug)]
-pub(super) struct QueueError {
-    queue: String,
-    action: &'static str,
-    why: String,
-}
-
-impl fmt::Display for QueueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { queue, action, why } = self;
-        write!(f, "{action} of {queue} failed: {why}")?;
-        if why.contains("AccessDenied") {
-            write!(f, "; next: grant sqs:{action} on it")?;
-        } else if why.contains("NonExistentQueue") || why.contains("QueueDoesNotExist") {
-            f.write_str("; next: check the URL, and its account and region")?;
-        }
-        Ok(())
-    }
-}
 
 /// A message that somebody gave up.
 #[derive(Debug)]
@@ -155,19 +99,14 @@ pub(super) struct Letters {
 
 impl Letters {
     pub(super) fn new(aws: &SdkConfig, queue: QueueUrl) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(aws);
-        let config = match queue.region() {
-            Some(region) => config.region(region),
-            None => config,
-        };
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::from_conf(queue.config(aws).build()),
             queue,
         }
     }
 
     pub(super) fn queue(&self) -> &str {
-        &self.queue.0
+        self.queue.as_str()
     }
 
     /// Up to ten messages, hidden for [`HIDDEN`]; none where nobody has any to show.
@@ -182,7 +121,7 @@ impl Letters {
             .message_attribute_names("All")
             .send()
             .await
-            .map_err(|error| self.failed("ReceiveMessage", &error))?;
+            .map_err(|error| self.queue.failed("ReceiveMessage", &error))?;
         let messages = answer.messages.unwrap_or_default();
         Ok(messages.into_iter().filter_map(Letter::new).collect())
     }
@@ -197,7 +136,7 @@ impl Letters {
             .await;
         answer
             .map(drop)
-            .map_err(|error| self.failed("DeleteMessage", &error))
+            .map_err(|error| self.queue.failed("DeleteMessage", &error))
     }
 
     /// For some more minutes. What cannot be hidden is shown: somebody else may deliver it too, which hurts nobody.
@@ -211,7 +150,7 @@ impl Letters {
             .send()
             .await;
         if let Err(error) = answer {
-            tracing::warn!("{}", self.failed("ChangeMessageVisibility", &error));
+            tracing::warn!("{}", self.queue.failed("ChangeMessageVisibility", &error));
         }
     }
 
@@ -240,63 +179,12 @@ impl Letters {
                 }
             }
             if let Err(error) = request.send().await {
-                tracing::warn!("{}", self.failed("ChangeMessageVisibility", &error));
+                tracing::warn!("{}", self.queue.failed("ChangeMessageVisibility", &error));
             }
-        }
-    }
-
-    fn failed<E>(&self, action: &'static str, error: &SdkError<E>) -> QueueError
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        QueueError {
-            queue: self.queue().to_owned(),
-            action,
-            why: told(error),
         }
     }
 }
 
 fn seconds(time: Duration) -> i32 {
     i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queue_is_in_the_region_that_its_url_tells() {
-        for (url, region) in [
-            (
-                "https://sqs.eu-central-1.amazonaws.com/123456789012/q",
-                Some("eu-central-1"),
-            ),
-            (
-                "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",
-                Some("cn-north-1"),
-            ),
-            (
-                "https://sqs.eusc-de-east-1.amazonaws.eu/123456789012/q",
-                Some("eusc-de-east-1"),
-            ),
-            ("http://127.0.0.1:4566/000000000000/q", None),
-            (
-                "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/q",
-                None,
-            ),
-        ] {
-            let url: QueueUrl = url.parse().expect(url);
-            assert_eq!(url.region(), region.map(Region::new), "{}", url.0);
-        }
-        for text in [
-            "arn:aws:sqs:eu-central-1:123456789012:q",
-            "q",
-            "https://",
-            "https://host",
-            "https://host/",
-        ] {
-            text.parse::<QueueUrl>().expect_err(text);
-        }
-    }
 }
