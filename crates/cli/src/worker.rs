@@ -29,6 +29,7 @@ use futures_util::stream::FuturesUnordered;
 use s3_to_sftp::batch;
 use s3_to_sftp::event::Message;
 use s3_to_sftp::invocation::{Deliverer, Service};
+use s3_to_sftp::publisher::Publisher;
 use s3_to_sftp::secrets::Secrets;
 use s3_to_sftp::settings::Settings;
 use s3_to_sftp::source::S3;
@@ -124,7 +125,9 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     }
     let gives_up = attributes.gives_up || settings.dead_letter_queue_url.is_some();
     let visibility = attributes.visibility.clamp(SHORTEST, LONGEST);
-    let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws));
+    let publisher = Publisher::new(&settings, &aws);
+    let deliverer =
+        Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws)).with_publisher(publisher);
     tracing::info!(
         "works at {}: {} at once, each hidden for {} s and hidden anew",
         inbox.url(),
