@@ -16,6 +16,8 @@
 //! | `queue` | a queue by its URL, and why it cannot be worked with |
 //! | `clean` | lists and removes temporaries that deliveries left |
 //! | `settings` | shows what is set, and what can be |
+//! | `signals` | what stops a command |
+//! | `terminal` | lines, and the bars below them |
 
 mod aws_error;
 mod check;
@@ -27,6 +29,8 @@ mod queue;
 mod replay;
 mod send;
 mod settings;
+mod signals;
+mod terminal;
 mod worker;
 
 use std::io::{self, Write};
@@ -206,7 +210,7 @@ fn start_logging() {
         // And of each place that it has looked for a region or credentials in. The error says that there are none.
         .with_target("aws_config", LevelFilter::ERROR);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(terminal::AboveBars)
         .with_target(false)
         .without_time();
     tracing_subscriber::registry()

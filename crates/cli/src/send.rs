@@ -4,6 +4,7 @@ mod dry_run;
 mod named;
 pub(crate) mod record;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use aws_config::BehaviorVersion;
 use clap::builder::RangedU64ValueParser;
 use s3_to_sftp::error::{Cause, Error, Stage};
 use s3_to_sftp::event::Item;
-use s3_to_sftp::invocation::{Deliverer, Invocation};
+use s3_to_sftp::invocation::{Deliverer, Invocation, Service};
 use s3_to_sftp::publisher::Publisher;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::secrets::Secrets;
@@ -22,6 +23,8 @@ use s3_to_sftp::source::S3;
 use tokio::time::Instant;
 
 use crate::COULD_NOT_START;
+use crate::signals::Signals;
+use crate::terminal::Progress;
 use dry_run::{Foreseen, foresee};
 use named::{Named, Place};
 
@@ -81,9 +84,20 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
         settings.max_files = jobs;
     }
     let publisher = Publisher::new(&settings, &aws);
-    let deliverer =
-        Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws)).with_publisher(publisher);
-    let invocation = deliverer.invocation(Instant::now() + NO_DEADLINE);
+    let deliverer = Deliverer::new(settings, S3::new(&aws), Secrets::new(&aws))
+        .with_publisher(publisher)
+        .with_journal(Progress::default());
+    let service = Service::default();
+    let far = Instant::now() + NO_DEADLINE;
+    let invocation = deliverer.invocation(far).of(&service);
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            crate::complain(&format!("signals cannot be waited for: {error}"));
+            return ExitCode::from(COULD_NOT_START);
+        }
+    };
+    let is_stopped = Cell::new(false);
     let mut sending = Sending {
         deliverer: &deliverer,
         invocation: &invocation,
@@ -91,19 +105,33 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
         owner: format!("{:032x}", rand::random::<u128>()),
         dry_run,
         json,
+        is_stopped: &is_stopped,
         status: ExitCode::SUCCESS,
     };
-    match named {
-        Named::Items(items) => sending.send(items).await,
-        Named::Below(places) => {
-            for place in places {
-                sending.send_below(&place).await;
-            }
-        }
+    tokio::select! {
+        () = sending.all(named) => {}
+        () = stopped(&mut signals, &service, &is_stopped) => return ExitCode::FAILURE,
     }
     let status = sending.status;
     invocation.finish().await;
-    status
+    if is_stopped.get() {
+        ExitCode::FAILURE
+    } else {
+        status
+    }
+}
+
+/// The first signal stops: nothing more is begun, and what is on its way is broken off, and removed from the server. Ends with
+/// the second one.
+async fn stopped(signals: &mut Signals, service: &Service, is_stopped: &Cell<bool>) {
+    let signal = signals.next().await;
+    tracing::warn!(
+        "{signal}: what is being delivered is broken off, and taken back from the server; once more ends at once"
+    );
+    is_stopped.set(true);
+    service.end_by(Instant::now());
+    let signal = signals.next().await;
+    tracing::warn!("{signal} once more: temporaries may be left; `s3-to-sftp clean` lists them");
 }
 
 struct Sending<'a> {
@@ -112,10 +140,22 @@ struct Sending<'a> {
     owner: String,
     dry_run: bool,
     json: bool,
+    is_stopped: &'a Cell<bool>,
     status: ExitCode,
 }
 
 impl Sending<'_> {
+    async fn all(&mut self, named: Named) {
+        match named {
+            Named::Items(items) => self.send(items).await,
+            Named::Below(places) => {
+                for place in places {
+                    self.send_below(&place).await;
+                }
+            }
+        }
+    }
+
     async fn send(&mut self, items: Vec<Item>) {
         let (width, json, status) = (self.deliverer.width(), self.json, &mut self.status);
         if self.dry_run {
@@ -132,7 +172,8 @@ impl Sending<'_> {
             return;
         }
         let deliver = |item| self.invocation.deliver(item, self.owner.as_str());
-        let deliveries = items.into_iter().map(deliver);
+        let items = items.into_iter().take_while(|_| !self.is_stopped.get());
+        let deliveries = items.map(deliver);
         side_by_side(width, deliveries, |outcome| {
             if !record::is_delivered(&outcome) {
                 *status = ExitCode::FAILURE;
@@ -155,7 +196,7 @@ impl Sending<'_> {
             let items = page.objects.into_iter().map(|it| named::listed(bucket, it));
             self.send(items.collect()).await;
             next = page.next;
-            if next.is_none() {
+            if next.is_none() || self.is_stopped.get() {
                 break;
             }
         }

@@ -9,11 +9,9 @@
 //! |---|---|
 //! | `inbox` | the queue: receive, hide, delete |
 //! | `in_hand` | the messages that are being worked at, and what becomes of each |
-//! | `signals` | what stops a worker |
 
 mod in_hand;
 mod inbox;
-mod signals;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -39,9 +37,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::COULD_NOT_START;
 use crate::queue::{QueueError, QueueUrl};
 use crate::send::NO_DEADLINE;
+use crate::signals::Signals;
 use in_hand::InHand;
 use inbox::{AT_ONCE, Attributes, Inbox};
-use signals::Signals;
 
 const AFTER_HELP: &str = "\
 SIGTERM and Ctrl-C end it: nothing more is received, what is being delivered has the time of --grace, and what does

@@ -12,6 +12,7 @@
 //! | `dispose` | the receipt, and then the source |
 //! | `owned` | the names that belong to a delivery, and to the attempts before it |
 //! | `look` | the source's say before a rename |
+//! | `watched` | tells whoever watches how far it is |
 
 mod attempt;
 mod direct;
@@ -20,6 +21,7 @@ mod look;
 mod owned;
 mod prefix;
 mod upload;
+mod watched;
 
 use std::future::Future;
 use std::time::Duration;

@@ -13,6 +13,11 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Writes an entry, and has it out of the process before it returns: what comes next may be the delete, and what comes
     /// after that the process's end.
     fn write(&self, entry: &Entry<'_>);
+
+    /// Bytes of an object have been read to be sent, so many of so many. For whoever watches: this is called for each piece.
+    fn moved(&self, name: &ObjectName, bytes: u64, of: u64) {
+        let _ = (name, bytes, of);
+    }
 }
 
 /// One line of a journal.
@@ -95,7 +100,7 @@ impl Entry<'_> {
 
 /// The log of whoever uses the library.
 #[derive(Debug)]
-pub(crate) struct Log;
+pub struct Log;
 
 impl Journal for Log {
     fn write(&self, entry: &Entry<'_>) {

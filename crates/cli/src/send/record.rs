@@ -1,10 +1,12 @@
 //! What became of each object: a line for people, or a record for programs.
 
-use std::io::{self, Write};
+use std::io;
 
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::record;
 use s3_to_sftp::source::Disposal;
+
+use crate::terminal;
 
 /// What the function acknowledges, too: a source that could not be deleted is told, and the delivery stands.
 pub(crate) fn needs_nothing_more(outcome: &Outcome) -> bool {
@@ -33,7 +35,7 @@ pub(crate) fn print(outcome: &Outcome, json: bool) -> io::Result<()> {
         line(outcome)
     };
     match line {
-        Some(line) => writeln!(io::stdout(), "{line}"),
+        Some(line) => terminal::print(&line),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::owned::Left;
+use super::watched::Watched;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
 use crate::error::Cause;
@@ -284,6 +285,15 @@ impl<R: Relay> Attempt<'_, R> {
             put: self.put,
             retries: timeline.retries(),
             time: timeline.into(),
+        }
+    }
+
+    /// The object's bytes, under the eyes of the journal.
+    pub(super) fn watched<'b>(&'b self, body: &'b mut Body) -> Watched<'b> {
+        Watched {
+            body,
+            version: self.version,
+            journal: self.delivery.journal,
         }
     }
 

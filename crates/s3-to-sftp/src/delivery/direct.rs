@@ -50,7 +50,7 @@ impl<R: Relay> Attempt<'_, R> {
             timeline.enter(Stage::OpenFinal);
             let mut file = Direct::open(session, place, on_conflict).await?;
             timeline.enter(Stage::Transfer);
-            match transfer(body, &mut file).await {
+            match transfer(&mut self.watched(body), &mut file).await {
                 Ok(_) => {}
                 Err(TransferError::Source(error)) => return Err(Stop::from(error)),
                 Err(TransferError::Destination(cause)) => return Err(cause.into()),

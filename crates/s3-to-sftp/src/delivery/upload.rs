@@ -147,7 +147,10 @@ impl<R: Relay> Attempt<'_, R> {
     ) -> Result<(), Stop> {
         timeline.enter(Stage::Transfer);
         let delivery = self.delivery;
-        let moved = delivery.until().within(transfer(body, temporary)).await;
+        let moved = delivery
+            .until()
+            .within(transfer(&mut self.watched(body), temporary))
+            .await;
         progress.acknowledged = temporary.acknowledged();
         match moved {
             Ok(Ok(_)) => Ok(()),
