@@ -1,105 +1,19 @@
 //! `s3-to-sftp send`, as a person or cron runs it: its exit status, its results, its talk.
 
+mod terminal;
+mod world;
+
 use std::fs;
-use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::event::{self, ObjectRef};
 use testkit::payload;
-use testkit::s3::{Algorithm, Coverage, S3Server};
-use testkit::sftp::{Action, Operation, SftpServer, every, status};
+use testkit::s3::{Algorithm, Coverage};
+use testkit::sftp::{Action, Operation, every, status};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-const BUCKET: &str = "inbox";
-
-/// Longer than anything here takes on a slow machine.
-const SOON: Duration = Duration::from_secs(30);
-
-struct World {
-    s3: S3Server,
-    sftp: SftpServer,
-}
-
-impl World {
-    async fn new() -> Self {
-        let s3 = S3Server::start().await;
-        s3.create_bucket(BUCKET);
-        Self {
-            s3,
-            sftp: SftpServer::start().await,
-        }
-    }
-
-    /// The command with these arguments, in an environment of nothing but what it needs.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let account = self.sftp.account();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
-        command
-            .args(arguments)
-            .env_clear()
-            .envs(self.s3.env())
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("SSH_HOST", account.host)
-            .env("SSH_PORT", account.port.to_string())
-            .env("SSH_USERNAME", account.username)
-            .env("SSH_PASSWORD", account.password.unwrap_or_default())
-            .env("SSH_HOST_KEY", account.host_key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments)).await
-    }
-
-    fn file(&self, name: &str) -> Vec<u8> {
-        fs::read(self.sftp.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.sftp.home()).expect("the login directory");
-        let names = entries.map(|entry| entry.expect("readable").file_name());
-        let mut names: Vec<String> = names
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-/// How a command ended, and what it wrote.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ended {
-    async fn of(mut command: Command) -> Self {
-        let output = timeout(SOON, command.output())
-            .await
-            .expect("in time")
-            .expect("runs");
-        Self::from(output)
-    }
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        testkit::secrets::output("s3-to-sftp", &output);
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
-    }
-}
+use crate::world::{BUCKET, Ended, SOON, World};
 
 #[tokio::test]
 async fn a_source_is_delivered_and_kept() {

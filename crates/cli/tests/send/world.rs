@@ -1,0 +1,103 @@
+//! An S3, a server, and the command between them.
+
+use std::fs;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use testkit::s3::S3Server;
+use testkit::sftp::SftpServer;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+pub(crate) const BUCKET: &str = "inbox";
+
+/// Longer than anything here takes on a slow machine.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    pub(crate) s3: S3Server,
+    pub(crate) sftp: SftpServer,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let s3 = S3Server::start().await;
+        s3.create_bucket(BUCKET);
+        Self {
+            s3,
+            sftp: SftpServer::start().await,
+        }
+    }
+
+    /// The command with these arguments, in an environment of nothing but what it needs.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.within(Command::new(env!("CARGO_BIN_EXE_s3-to-sftp")), arguments)
+    }
+
+    /// Another program that runs it.
+    pub(crate) fn within(&self, mut command: Command, arguments: &[&str]) -> Command {
+        let account = self.sftp.account();
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.s3.env())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("SSH_HOST", account.host)
+            .env("SSH_PORT", account.port.to_string())
+            .env("SSH_USERNAME", account.username)
+            .env("SSH_PASSWORD", account.password.unwrap_or_default())
+            .env("SSH_HOST_KEY", account.host_key)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments)).await
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.sftp.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.sftp.home()).expect("the login directory");
+        let names = entries.map(|entry| entry.expect("readable").file_name());
+        let mut names: Vec<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// How a command ended, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) async fn of(mut command: Command) -> Self {
+        let output = timeout(SOON, command.output())
+            .await
+            .expect("in time")
+            .expect("runs");
+        Self::from(output)
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        testkit::secrets::output("s3-to-sftp", &output);
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
