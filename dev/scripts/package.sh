@@ -28,7 +28,7 @@ done
 
 # On a machine of the function's own kind no --target is given: the build is then the one in target/release.
 target_dir=${CARGO_TARGET_DIR:-target}
-build=(cargo build --release --package s3-to-sftp-lambda --bin bootstrap)
+build=(cargo rustc --release --package s3-to-sftp-lambda --bin bootstrap)
 bootstrap=$target_dir/release/bootstrap
 strip=strip
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -52,7 +52,13 @@ if [[ $host != "$target" ]]; then
     bootstrap=$target_dir/$target/release/bootstrap
 fi
 
-"${build[@]}"
+# Functions that became the same instructions are one: 1.5 % less to load. Nothing here tells functions apart by their addresses, which
+# Rust does not promise either. Rust's own linker for x86-64 is LLVM's, which can; GNU's, for arm64, cannot.
+link=()
+if [[ $arch == x86_64 ]]; then
+    link=(-C link-arg=-Wl,--icf=all)
+fi
+"${build[@]}" -- "${link[@]}"
 
 # What is wrong here ends the function at exec, in the cloud and long after this.
 found=$(readelf --wide --file-header "$bootstrap" | sed -n 's/^ *Machine: *//p')

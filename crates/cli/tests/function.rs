@@ -1,26 +1,13 @@
 //! `--function`: the settings of a function that is deployed, and the check that it runs itself.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use testkit::aws_calls::{Answer, AwsCalls};
+use testkit::program::Ended;
 use testkit::secrets::PASSWORD;
 use testkit::sftp::SftpServer;
 use tokio::process::Command;
-use tokio::time::timeout;
-
-/// Longer than anything here takes on a slow machine.
-const SOON: Duration = Duration::from_secs(60);
 
 const NAME: &str = "arn:aws:lambda:eu-central-1:123456789012:function:acme";
-
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
 
 /// In an environment whose settings lead elsewhere.
 async fn run(aws: &AwsCalls, arguments: &[&str]) -> Ended {
@@ -34,19 +21,8 @@ async fn run(aws: &AwsCalls, arguments: &[&str]) -> Ended {
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("SSH_HOST", "elsewhere.invalid")
-        .env("SSH_DIR", "elsewhere")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = timeout(SOON, command.output())
-        .await
-        .expect("in time")
-        .expect("runs");
-    testkit::secrets::output("s3-to-sftp", &output);
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+        .env("SSH_DIR", "elsewhere");
+    Ended::of(command).await
 }
 
 /// Lambda with one function, of these variables, which answers so.

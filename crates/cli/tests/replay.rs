@@ -1,22 +1,17 @@
 //! `s3-to-sftp replay`: what was given up, listed and delivered.
 
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::aws_calls::{Answer, AwsCalls, Call};
 use testkit::event::{self, ObjectRef};
+use testkit::program::Ended;
 use testkit::s3::S3Server;
 use testkit::sftp::{Action, Operation, SftpServer, once, status};
 use tokio::process::Command;
-use tokio::time::timeout;
 
 const BUCKET: &str = "inbox";
 const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead";
-
-/// Longer than anything here takes on a slow machine.
-const SOON: Duration = Duration::from_secs(60);
 
 /// A message as SQS has it.
 #[derive(Debug, Clone)]
@@ -105,13 +100,6 @@ struct World {
     queue: Queue,
 }
 
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 impl World {
     async fn new() -> Self {
         let s3 = S3Server::start().await;
@@ -134,7 +122,6 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let account = self.sftp.account();
         let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
         command
             .arg("replay")
@@ -143,33 +130,12 @@ impl World {
             .envs(self.s3.env())
             .envs(self.aws.env())
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("SSH_HOST", account.host)
-            .env("SSH_PORT", account.port.to_string())
-            .env("SSH_USERNAME", account.username)
-            .env("SSH_PASSWORD", account.password.unwrap_or_default())
-            .env("SSH_HOST_KEY", account.host_key)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .envs(self.sftp.account().env());
         command
     }
 
     async fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments)).await
-    }
-}
-
-impl Ended {
-    async fn of(mut command: Command) -> Self {
-        let output = timeout(SOON, command.output())
-            .await
-            .expect("in time")
-            .expect("runs");
-        testkit::secrets::output("s3-to-sftp", &output);
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
     }
 }
 

@@ -22,3 +22,16 @@ pub struct Account {
     /// What `SSH_DIR` has to be for files to land in `home`; none where that is the login directory.
     pub dir: Option<String>,
 }
+
+impl Account {
+    /// The settings of a program that logs in by password.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("SSH_HOST", self.host.clone()),
+            ("SSH_PORT", self.port.to_string()),
+            ("SSH_USERNAME", self.username.clone()),
+            ("SSH_PASSWORD", self.password.clone().unwrap_or_default()),
+            ("SSH_HOST_KEY", self.host_key.clone()),
+        ]
+    }
+}

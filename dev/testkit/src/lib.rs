@@ -9,6 +9,7 @@
 //! | [`event`] | notifications as S3 sends them |
 //! | [`s3`] | an S3 in memory |
 //! | [`sftp`] | an SFTP server in this process |
+//! | [`program`] | a program that runs to its end |
 //! | [`proxy`] | the network between: delay, rate, stall, cut |
 //! | [`aws_calls`] | SQS, Lambda, Secrets Manager and SSM, as far as a function calls them |
 //! | [`runtime_api`] | the Lambda Runtime API, and a `bootstrap` under it |
@@ -20,6 +21,7 @@ pub mod account;
 pub mod aws_calls;
 pub mod event;
 pub mod payload;
+pub mod program;
 pub mod proxy;
 #[cfg(feature = "receipts")]
 pub mod receipt;

@@ -8,12 +8,13 @@ use std::fs;
 use serde_json::{Value, json};
 use testkit::event::{self, ObjectRef};
 use testkit::payload;
+use testkit::program::{Ended, SOON};
 use testkit::s3::{Algorithm, Coverage};
 use testkit::sftp::{Action, Operation, every, status};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::world::{BUCKET, Ended, SOON, World};
+use crate::world::{BUCKET, World};
 
 #[tokio::test]
 async fn a_source_is_delivered_and_kept() {

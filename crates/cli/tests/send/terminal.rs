@@ -2,12 +2,13 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::payload;
+use testkit::program::{Ended, SOON};
 use testkit::proxy::Proxy;
 #[cfg(feature = "real-servers")]
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::world::{BUCKET, Ended, SOON, World};
+use crate::world::{BUCKET, World};
 
 /// What a person stops is stopped: nothing more is begun, and nothing half is left.
 #[tokio::test]

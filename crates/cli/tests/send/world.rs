@@ -1,18 +1,14 @@
 //! An S3, a server, and the command between them.
 
 use std::fs;
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
+use testkit::program::Ended;
 use testkit::s3::S3Server;
 use testkit::sftp::SftpServer;
 use tokio::process::Command;
-use tokio::time::timeout;
 
 pub(crate) const BUCKET: &str = "inbox";
-
-/// Longer than anything here takes on a slow machine.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     pub(crate) s3: S3Server,
@@ -36,17 +32,12 @@ impl World {
 
     /// Another program that runs it.
     pub(crate) fn within(&self, mut command: Command, arguments: &[&str]) -> Command {
-        let account = self.sftp.account();
         command
             .args(arguments)
             .env_clear()
             .envs(self.s3.env())
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("SSH_HOST", account.host)
-            .env("SSH_PORT", account.port.to_string())
-            .env("SSH_USERNAME", account.username)
-            .env("SSH_PASSWORD", account.password.unwrap_or_default())
-            .env("SSH_HOST_KEY", account.host_key)
+            .envs(self.sftp.account().env())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -70,34 +61,5 @@ impl World {
             .collect();
         names.sort();
         names
-    }
-}
-
-/// How a command ended, and what it wrote.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    pub(crate) async fn of(mut command: Command) -> Self {
-        let output = timeout(SOON, command.output())
-            .await
-            .expect("in time")
-            .expect("runs");
-        Self::from(output)
-    }
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        testkit::secrets::output("s3-to-sftp", &output);
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
     }
 }
