@@ -121,12 +121,10 @@ fn configure(command: &mut Command, s3: &S3Server, sshd: &Sshd, directory: &Path
     let bin = directory.join("bin");
     if !bin.exists() {
         fs::create_dir(&bin).expect("a directory in a new one");
-        let aws = env::var("AWS_CLI").unwrap_or_else(|_| "aws".to_owned());
-        for (name, program) in [
-            ("s3-to-sftp", env!("CARGO_BIN_EXE_s3-to-sftp")),
-            ("aws", &aws),
-        ] {
-            program_of(&bin.join(name), program);
+        program_of(&bin.join("s3-to-sftp"), env!("CARGO_BIN_EXE_s3-to-sftp"));
+        // Else the one on the PATH, which a program of that name would keep from being found.
+        if let Ok(aws) = env::var("AWS_CLI") {
+            program_of(&bin.join("aws"), &aws);
         }
     }
     let path = env::var("PATH").expect("a PATH");
