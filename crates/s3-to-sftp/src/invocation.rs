@@ -336,7 +336,8 @@ impl<'a, R: Relay> Invocation<'a, R> {
         let begun = work.map(|work| (self.enter(&work.name), work));
         async move {
             let outcome = match begun {
-                Ok((turn, work)) => self.work(turn, work, &owner).await,
+                // Boxed, for whoever holds many of them on the stack: all of a delivery is in it.
+                Ok((turn, work)) => Box::pin(self.work(turn, work, &owner)).await,
                 Err(outcome) => outcome,
             };
             if !matches!(outcome, Outcome::Delivered(..)) {
@@ -347,7 +348,7 @@ impl<'a, R: Relay> Invocation<'a, R> {
                 });
             }
             self.deliverer.undeleted.notice(&outcome);
-            self.publish(&outcome).await;
+            Box::pin(self.publish(&outcome)).await;
             outcome
         }
     }
