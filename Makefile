@@ -54,7 +54,7 @@ update: ## puts package.zip into the function ARN=arn:aws:lambda:…, and moves 
 upload: update ## the old name of update
 
 readme: ## rewrites what the README and the docs have from the code, from prices and from the bench's figures
-	@WRITE_README=1 cargo test -q --workspace --features "$(REAL_SERVERS)" --test readme --test figures_in_docs
+	@WRITE_README=1 cargo test -q --workspace --features "$(REAL_SERVERS)" --test readme --test figures_in_docs -- --test-threads 1
 
 clean: ## removes what the other verbs made
 	cargo clean

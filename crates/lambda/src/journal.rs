@@ -33,9 +33,7 @@ impl Journal for Log {
                 if let Some(id) = entry.request_id {
                     fields.insert("requestId".to_owned(), id.into());
                 }
-                if !metrics.is_empty() {
-                    fields.extend(self.metrics.fields(&metrics, now));
-                }
+                fields.extend(self.metrics.fields(&metrics, now));
                 lines::write(level, &entry.message(), fields);
             }
             Format::Json => {}

@@ -63,6 +63,7 @@ pub(crate) struct Metrics {
     namespace: String,
     service: String,
     destination: String,
+    are_wanted: bool,
 }
 
 impl Metrics {
@@ -73,19 +74,23 @@ impl Metrics {
             namespace: settings.metrics_namespace.clone(),
             service: service.unwrap_or_else(|| "s3-to-sftp".to_owned()),
             destination: settings.host.clone(),
+            are_wanted: settings.has_metrics,
         }
     }
 
     /// Writes a line that is nothing but metrics. `level` is for Lambda's own filter, which drops what it takes for less than
     /// the level that is set.
     pub(crate) fn write(&self, metrics: &[Metric]) {
-        if !metrics.is_empty() {
+        if self.are_wanted && !metrics.is_empty() {
             lines::write("INFO", "metrics", self.fields(metrics, SystemTime::now()));
         }
     }
 
-    /// The fields that make metrics of a line.
+    /// The fields that make metrics of a line; none where there are no metrics.
     pub(crate) fn fields(&self, metrics: &[Metric], now: SystemTime) -> Map<String, Value> {
+        if !self.are_wanted || metrics.is_empty() {
+            return Map::new();
+        }
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let named = metrics
             .iter()
@@ -162,6 +167,7 @@ mod tests {
             namespace: "n".to_owned(),
             service: "f".to_owned(),
             destination: "sftp.example.com".to_owned(),
+            are_wanted: true,
         };
         let now = UNIX_EPOCH + Duration::from_millis(1_764_288_000_123);
         let expected = json!({

@@ -96,6 +96,8 @@ pub struct Settings {
     pub receipt_prefix: Option<S3Prefix>,
     /// `POWERTOOLS_METRICS_NAMESPACE`.
     pub metrics_namespace: String,
+    /// Whether there are any: not with `POWERTOOLS_METRICS_DISABLED`.
+    pub has_metrics: bool,
     /// `POWERTOOLS_SERVICE_NAME`.
     pub service_name: Option<String>,
     /// `LOGGING_LEVEL`.
@@ -147,6 +149,7 @@ impl Settings {
         let receipt_bus = reader.optional("RECEIPT_BUS", value::event_bus);
         let receipt_prefix = reader.optional("RECEIPT_PREFIX", s3_prefix::receipts);
         let metrics_namespace = reader.value("POWERTOOLS_METRICS_NAMESPACE", value::metrics_name);
+        let metrics_disabled = reader.value("POWERTOOLS_METRICS_DISABLED", choice::yes_or_no);
         let service_name = reader.optional("POWERTOOLS_SERVICE_NAME", value::metrics_name);
         let log_level = reader.value("LOGGING_LEVEL", value::log_level);
         let memory = lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|it| value::memory(&it));
@@ -230,6 +233,7 @@ impl Settings {
                 receipt_bus: receipt_bus?,
                 receipt_prefix: receipt_prefix?,
                 metrics_namespace: metrics_namespace?,
+                has_metrics: !metrics_disabled?,
                 service_name: service_name?,
                 log_level: log_level?,
                 memory,

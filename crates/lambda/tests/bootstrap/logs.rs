@@ -172,6 +172,19 @@ async fn a_cold_start_is_counted_once() {
     assert_eq!(starts[0]["service"], "payroll");
 }
 
+#[tokio::test]
+async fn there_are_no_metrics_where_nobody_wants_them() {
+    let world = World::new().await;
+    let bootstrap = world.start(&[("POWERTOOLS_METRICS_DISABLED", "true")]);
+    have_it_say_everything(&world).await;
+    let logs = all_lines(bootstrap).await;
+    assert!(logs.contains("\"outcome\":\"delivered\""), "{logs}");
+    assert!(
+        !logs.contains("_aws") && !logs.contains("ColdStart"),
+        "{logs}"
+    );
+}
+
 /// The SDK warns of each object that was uploaded in parts, which nobody can do anything about.
 #[tokio::test]
 async fn an_object_that_was_uploaded_in_parts_is_no_reason_to_warn() {

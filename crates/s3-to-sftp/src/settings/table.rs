@@ -309,6 +309,13 @@ pub static TABLE: &[Row] = &[
         contract: false,
     },
     Row {
+        name: "POWERTOOLS_METRICS_DISABLED",
+        fallback: Fallback::Value("no"),
+        meaning: "`yes`: there are none. Each costs a [third of a dollar](docs/cost.md) a month",
+        secret: false,
+        contract: false,
+    },
+    Row {
         name: "POWERTOOLS_SERVICE_NAME",
         fallback: Fallback::Nothing("the function's name"),
         meaning: "their dimension `service`",

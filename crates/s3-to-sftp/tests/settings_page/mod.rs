@@ -87,6 +87,7 @@ const GROUPS: &[Group] = &[
             ("RECEIPT_BUS", "partners"),
             ("RECEIPT_PREFIX", "s3://receipts/acme/"),
             ("POWERTOOLS_METRICS_NAMESPACE", "Partners"),
+            ("POWERTOOLS_METRICS_DISABLED", "yes"),
             ("POWERTOOLS_SERVICE_NAME", "payroll"),
         ],
     },

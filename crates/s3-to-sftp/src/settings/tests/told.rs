@@ -69,6 +69,8 @@ fn metrics_have_names_that_cloudwatch_takes() {
     ]);
     assert_eq!(set.metrics_namespace, "Partners/Files");
     assert_eq!(set.service_name.as_deref(), Some("payroll"));
+    assert!(set.has_metrics);
+    assert!(!settings(&[("POWERTOOLS_METRICS_DISABLED", "true")]).has_metrics);
     for (name, value) in [
         ("POWERTOOLS_METRICS_NAMESPACE", "AWS/Lambda"),
         ("POWERTOOLS_METRICS_NAMESPACE", ":a"),
