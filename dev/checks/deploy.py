@@ -190,7 +190,7 @@ def check_services(path, template):
 
 def waits():
     """The seconds that a failed message waits after each receive, from the code, without the jitter."""
-    code = read("crates/lambda/src/backoff.rs")
+    code = read("crates/s3-to-sftp/src/batch/backoff.rs")
     first = int(re.search(r"const FIRST: i32 = (\d+);", code)[1])
     factors = re.search(r"const LONGEST: i32 = (\d+) \* (\d+);", code)
     longest = int(factors[1]) * int(factors[2])
