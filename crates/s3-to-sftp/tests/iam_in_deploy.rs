@@ -69,7 +69,10 @@ const ACTIONS: [(&str, Need); 30] = [
     ("logs:PutLogEvents", Aws),
     ("sqs:ReceiveMessage", Requests(&["receive_message"])),
     ("sqs:DeleteMessage", Requests(&["delete_message"])),
-    ("sqs:GetQueueAttributes", Aws),
+    (
+        "sqs:GetQueueAttributes",
+        Requests(&["get_queue_attributes"]),
+    ),
     ("ec2:CreateNetworkInterface", Aws),
     ("ec2:DeleteNetworkInterface", Aws),
     ("ec2:DescribeNetworkInterfaces", Aws),
