@@ -1,7 +1,8 @@
 //! SIGTERM once: what fits into the grace ends, and the rest is there for others at once. Twice: the end.
 
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use testkit::proxy::Proxy;
 use testkit::servers::process::Process;
@@ -114,9 +115,11 @@ async fn what_a_receive_brings_behind_the_signal_goes_back_at_once() {
         visibility: 30,
         gives_up: true,
     };
-    let (queue, mut first) = (world.queue.clone(), true);
+    let queue = world.queue.clone();
+    let is_asked = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(&is_asked);
     world.aws.answer(move |call| {
-        if call.action == "ReceiveMessage" && std::mem::take(&mut first) {
+        if call.action == "ReceiveMessage" && !asking.swap(true, Ordering::SeqCst) {
             // Nobody else asks this server anything.
             released.recv_timeout(SOON).ok();
         }
@@ -124,7 +127,10 @@ async fn what_a_receive_brings_behind_the_signal_goes_back_at_once() {
     });
     world.queued("late");
     let worker = spawn(world.command(&["--queue", QUEUE]));
-    told(&worker, "works at").await;
+    eventually("it receives", &worker, async || {
+        is_asked.load(Ordering::SeqCst)
+    })
+    .await;
     worker.terminate();
     told(&worker, "receives nothing more").await;
     release.send(()).expect("the queue waits for it");
