@@ -5,9 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use testkit::sftp::{Action, Operation, Request};
 
-use crate::world::{BUCKET, Kind, QUEUE, World, ended, eventually, spawn};
-
-const DEAD: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead";
+use crate::world::{BUCKET, DEAD, Kind, QUEUE, World, ended, eventually, spawn};
 
 /// There is no room for a file of that name.
 fn refuse(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync + 'static {

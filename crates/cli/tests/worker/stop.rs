@@ -4,12 +4,14 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
+use serde_json::json;
+use testkit::aws_calls::Answer;
 use testkit::proxy::Proxy;
 use testkit::servers::process::Process;
 use testkit::sftp::Operation;
 
 use crate::world::{
-    BUCKET, Kind, QUEUE, SOON, World, answer, ended, eventually, names, spawn, told,
+    BUCKET, DEAD, Kind, QUEUE, SOON, World, answer, ended, eventually, names, spawn, told,
 };
 
 const SIZE: usize = 4 << 20;
@@ -106,40 +108,70 @@ async fn behind_a_dead_line_it_is_there_for_others_all_the_same() {
     assert_eq!(world.s3.keys(BUCKET), ["slow"]);
 }
 
-/// Else what it brings would be hidden, and a receive of each would be gone.
+/// Else what it brings would be hidden for as long as anything else is being delivered.
 #[tokio::test]
 async fn what_a_receive_brings_behind_the_signal_goes_back_at_once() {
-    let world = World::new().await;
+    let (world, proxy, worker) = under_way(&["--grace", "50"]).await;
     let (release, released) = mpsc::channel::<()>();
-    let kind = Kind {
-        visibility: 30,
-        gives_up: true,
-    };
     let queue = world.queue.clone();
     let is_asked = Arc::new(AtomicBool::new(false));
     let asking = Arc::clone(&is_asked);
     world.aws.answer(move |call| {
         if call.action == "ReceiveMessage" && !asking.swap(true, Ordering::SeqCst) {
-            // Nobody else asks this server anything.
+            // Nobody else asks this server anything meanwhile.
             released.recv_timeout(SOON).ok();
         }
-        answer(kind, &queue, call)
+        queue.answer(call)
     });
-    world.queued("late");
-    let worker = spawn(world.command(&["--queue", QUEUE]));
     eventually("it receives", &worker, async || {
         is_asked.load(Ordering::SeqCst)
     })
     .await;
+    world.queued("late");
     worker.terminate();
     told(&worker, "receives nothing more").await;
     release.send(()).expect("the queue waits for it");
+    eventually("it is there for others", &worker, async || {
+        let left = world.queue.left();
+        left.contains(&("late".to_owned(), 1, true))
+    })
+    .await;
+    let left = world.queue.left();
+    assert!(left.contains(&("slow".to_owned(), 1, false)), "{left:?}");
+    proxy.rate(0);
+    let worker = ended(&worker).await;
+    assert_eq!(worker.code, Some(0), "{worker:?}");
+    assert!(world.has("slow") && !world.has("late"), "{worker:?}");
+}
+
+/// What does not end when its time is over holds up neither the end nor the queue.
+#[tokio::test]
+async fn what_hangs_beyond_its_time_goes_back() {
+    let world = World::new().await;
+    let kind = Kind {
+        visibility: 30,
+        gives_up: true,
+    };
+    let queue = world.queue.clone();
+    world.aws.answer(move |call| match call.action.as_str() {
+        "SendMessage" => Answer::Silence,
+        _ => answer(kind, &queue, call),
+    });
+    world.queue.put("garbage", &json!("no event"));
+    let mut command = world.command(&["--queue", QUEUE, "--grace", "0"]);
+    command.env("DEAD_LETTER_QUEUE_URL", DEAD);
+    let worker = spawn(command);
+    eventually("it is given up", &worker, async || {
+        !world.aws.of("SendMessage").is_empty()
+    })
+    .await;
+    worker.terminate();
     let worker = ended(&worker).await;
     assert_eq!(worker.code, Some(0), "{worker:?}");
     assert_eq!(
         world.queue.left(),
-        [("late".to_owned(), 1, true)],
+        [("garbage".to_owned(), 1, true)],
         "{worker:?}"
     );
-    assert_eq!(world.sftp.connections(), 0);
+    assert!(worker.logs.contains("were still in hand"), "{worker:?}");
 }

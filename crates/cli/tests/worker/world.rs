@@ -16,6 +16,7 @@ use crate::queue::Queue;
 
 pub(crate) const BUCKET: &str = "inbox";
 pub(crate) const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/inbox";
+pub(crate) const DEAD: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/dead";
 pub(crate) const FIFO: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/inbox.fifo";
 
 /// Longer than anything here takes on a slow machine.
