@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -42,6 +43,8 @@ pub enum Answer {
     Refused(u16, &'static str),
     /// An error by its code, and its message.
     Said(u16, &'static str, &'static str),
+    /// This, with status 200, and that much later: what a queue answers that was waited at.
+    Late(Duration, Value),
     /// None, ever.
     Silence,
 }
@@ -154,6 +157,10 @@ impl State {
             Answer::Body(body) => answer(200, None, body),
             Answer::Refused(status, code) => refused(status, code, "as the test says"),
             Answer::Said(status, code, message) => refused(status, code, message),
+            Answer::Late(time, body) => {
+                tokio::time::sleep(time).await;
+                answer(200, None, body)
+            }
             Answer::Silence => std::future::pending().await,
         }
     }
