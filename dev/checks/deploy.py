@@ -24,6 +24,13 @@ NOT_IN_A_TEMPLATE = {
     "SSH_PRIVATE_KEY": "the secret's",
     "SSH_PASSPHRASE": "the secret's",
     "LOGGING_LEVEL": "ApplicationLogLevel goes before it",
+    # Set at the function when the stack is there, with deploy/iam/receipts.json: docs/receipts.md says how.
+    "RECEIPT_BUS": "a bus of one's own, for several partners",
+    "RECEIPT_PREFIX": "a bucket of one's own, for several partners",
+    # The alarm and the dashboard look for them under these names.
+    "POWERTOOLS_METRICS_NAMESPACE": "the stack's own",
+    "POWERTOOLS_METRICS_DISABLED": "the stack's own",
+    "POWERTOOLS_SERVICE_NAME": "the stack's own",
 }
 
 # What CloudFormation makes in one resource, Terraform makes in these.
