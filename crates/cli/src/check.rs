@@ -15,7 +15,12 @@ use serde_json::Value;
 use crate::function::Function;
 use crate::given::Given;
 
+const AFTER_HELP: &str = "\
+What no step can see: whether the queue's mapping has ReportBatchItemFailures. Without it Lambda deletes messages whose
+delivery failed. Look at it with `aws lambda list-event-source-mappings --function-name NAME`.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Look at S3, too: whether what lies below can be listed, read, and disposed of
     #[arg(value_name = "s3://BUCKET/PREFIX")]

@@ -404,6 +404,18 @@ async fn a_place_that_is_none_could_not_start() {
     assert_eq!(server.connections(), 0);
 }
 
+/// What loses messages and cannot be found out here is said where people look for it.
+#[tokio::test]
+async fn the_help_tells_what_no_step_can_see() {
+    let output = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"))
+        .args(["check", "--help"])
+        .output()
+        .await
+        .expect("runs");
+    let help = String::from_utf8_lossy(&output.stdout);
+    assert!(help.contains("ReportBatchItemFailures"), "{help}");
+}
+
 #[cfg(feature = "real-servers")]
 mod real {
     use testkit::servers::asyncssh::Logins;
