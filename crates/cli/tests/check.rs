@@ -77,15 +77,8 @@ fn command(account: &Account, arguments: &[&str]) -> Command {
         .args(arguments)
         .env_clear()
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("SSH_HOST", &account.host)
-        .env("SSH_PORT", account.port.to_string())
-        .env("SSH_USERNAME", &account.username)
-        .env(
-            "SSH_PASSWORD",
-            account.password.as_deref().unwrap_or_default(),
-        )
+        .envs(account.env())
         .env("SSH_PRIVATE_KEY", key.unwrap_or_default())
-        .env("SSH_HOST_KEY", &account.host_key)
         .env("SSH_DIR", account.dir.as_deref().unwrap_or_default())
         .stdin(Stdio::null())
         .kill_on_drop(true);

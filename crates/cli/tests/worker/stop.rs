@@ -57,11 +57,9 @@ async fn what_fits_into_the_grace_ends_and_nothing_more_is_received() {
     assert_eq!(world.s3.keys(BUCKET), ["later"]);
 }
 
-#[tokio::test]
-async fn what_does_not_fit_is_broken_off_and_there_for_others_at_once() {
-    let (world, _proxy, worker) = under_way(&["--grace", "1"]).await;
-    worker.terminate();
-    let worker = ended(&worker).await;
+/// The worker ends well, and the message is there for others with its source.
+async fn goes_back_at_once(world: &World, worker: &Process) {
+    let worker = ended(worker).await;
     assert_eq!(worker.code, Some(0), "{worker:?}");
     assert_eq!(
         world.queue.left(),
@@ -69,7 +67,14 @@ async fn what_does_not_fit_is_broken_off_and_there_for_others_at_once() {
         "{worker:?}"
     );
     assert_eq!(world.s3.keys(BUCKET), ["slow"]);
-    assert!(!world.has("slow"), "{worker:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_broken_off_and_there_for_others_at_once() {
+    let (world, _proxy, worker) = under_way(&["--grace", "1"]).await;
+    worker.terminate();
+    goes_back_at_once(&world, &worker).await;
+    assert!(!world.has("slow"), "{}", worker.logs());
 
     // And the next one does it.
     let next = world.run(&["--queue", QUEUE, "--until-empty"]).await;
@@ -98,14 +103,7 @@ async fn behind_a_dead_line_it_is_there_for_others_all_the_same() {
     let (world, proxy, worker) = under_way(&["--grace", "1"]).await;
     proxy.stall();
     worker.terminate();
-    let worker = ended(&worker).await;
-    assert_eq!(worker.code, Some(0), "{worker:?}");
-    assert_eq!(
-        world.queue.left(),
-        [("slow".to_owned(), 1, true)],
-        "{worker:?}"
-    );
-    assert_eq!(world.s3.keys(BUCKET), ["slow"]);
+    goes_back_at_once(&world, &worker).await;
 }
 
 /// Else what it brings would be hidden for as long as anything else is being delivered.
