@@ -410,15 +410,13 @@ async fn a_range_that_falls_silent_is_asked_for_once_more() {
     .await;
     let bytes = ramp(8 * UNIT as usize);
     world.s3.put(BUCKET, "k", bytes.clone());
-    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (release, released) = oneshot::channel::<()>();
     let mut released = Some(released);
     world.s3.hook(move |request| match range_of(request) {
-        Some((first, _)) if first == 2 * UNIT => {
-            let released = released.take();
-            Action::run_at(UNIT - 1000, move || {
-                _ = released.map(|released| released.recv());
-            })
-        }
+        Some((first, _)) if first == 2 * UNIT => match released.take() {
+            Some(released) => Action::hold_at(UNIT - 1000, released),
+            None => Action::Pass,
+        },
         // In a second: it is an eighth as quick as that in eight.
         Some((_, end)) if end > 3 * UNIT => Action::Slow {
             bytes_per_second: UNIT,

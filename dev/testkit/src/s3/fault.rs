@@ -27,9 +27,9 @@ pub(super) enum Fault {
     Corrupt {
         offset: u64,
     },
-    RunAt {
+    HoldAt {
         offset: u64,
-        run: Box<dyn FnOnce() + Send>,
+        until: Pin<Box<dyn Future<Output = ()> + Send>>,
     },
 }
 
@@ -50,7 +50,7 @@ impl Plan {
 /// Up to where the body may go before something happens.
 enum Stop {
     Cut,
-    Run(Box<dyn FnOnce() + Send>),
+    Hold(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 /// A body with a fault in it.
@@ -83,7 +83,7 @@ impl FaultyBody {
         match fault {
             Fault::LoseAnswer | Fault::Late(_) => {}
             Fault::Cut { after } => body.stop = Some((after, Stop::Cut)),
-            Fault::RunAt { offset, run } => body.stop = Some((offset, Stop::Run(run))),
+            Fault::HoldAt { offset, until } => body.stop = Some((offset, Stop::Hold(until))),
             Fault::Corrupt { offset } => body.corrupt = Some(offset),
             Fault::Slow { bytes_per_second } => {
                 body.bytes_per_second = Some(bytes_per_second.max(1))
@@ -165,11 +165,16 @@ impl HttpBody for FaultyBody {
             // An error is the sender dropped: the chunk is gone, and so is what was to be waited for.
             let _sent_or_dropped = ready!(Pin::new(flushed).poll(cx));
             this.flushed = None;
-            match this.stop.take() {
-                Some((_, Stop::Cut)) => return Poll::Ready(Some(Err("cut by a hook".into()))),
-                Some((_, Stop::Run(run))) => run(),
-                None => {}
+        }
+        match &mut this.stop {
+            Some((offset, stop)) if *offset == this.sent => {
+                match stop {
+                    Stop::Cut => return Poll::Ready(Some(Err("cut by a hook".into()))),
+                    Stop::Hold(until) => ready!(until.as_mut().poll(cx)),
+                }
+                this.stop = None;
             }
+            _ => {}
         }
         let frame = Frame::data(this.next_frame());
         Poll::Ready(Some(Ok(frame)))

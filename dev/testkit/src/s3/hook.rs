@@ -76,13 +76,13 @@ pub enum Action {
     Hold(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Runs a closure, then carries the request out: replaces the object at that very moment.
     Run(Box<dyn FnOnce() + Send>),
-    /// Runs a closure when so many bytes of the body are handed to the kernel, and not one more.
-    /// Not run if the body is not longer than `offset`.
-    RunAt {
+    /// Polls a future when so many bytes of the body are handed to the kernel, and not one more before it is done. Not
+    /// polled if the body is not longer than `offset`. See [`Action::run_at`] and [`Action::hold_at`].
+    HoldAt {
         /// Counted from the body's first byte.
         offset: u64,
-        /// What to run.
-        run: Box<dyn FnOnce() + Send>,
+        /// Until when the rest waits.
+        until: Pin<Box<dyn Future<Output = ()> + Send>>,
     },
 }
 
@@ -119,11 +119,19 @@ impl Action {
         Self::Run(Box::new(run))
     }
 
-    /// Runs `run` when `offset` bytes of the body are on their way.
+    /// Runs `run` when `offset` bytes of the body are on their way. It must not block: the thread that it would hold may
+    /// be the one that looks after the timers of the whole test.
     pub fn run_at(offset: u64, run: impl FnOnce() + Send + 'static) -> Self {
-        Self::RunAt {
+        Self::hold_at(offset, async { run() })
+    }
+
+    /// Gives `offset` bytes of the body, and the rest when `future` is done, whatever it yields.
+    pub fn hold_at<T>(offset: u64, future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self::HoldAt {
             offset,
-            run: Box::new(run),
+            until: Box::pin(async {
+                future.await;
+            }),
         }
     }
 }
@@ -141,7 +149,7 @@ impl fmt::Debug for Action {
             Self::Delay(_) => "Delay",
             Self::Hold(_) => "Hold",
             Self::Run(_) => "Run",
-            Self::RunAt { .. } => "RunAt",
+            Self::HoldAt { .. } => "HoldAt",
         })
     }
 }
@@ -236,7 +244,7 @@ impl S3Access for Gate {
             Action::CutBody { after } => plan.set(Fault::Cut { after }),
             Action::Slow { bytes_per_second } => plan.set(Fault::Slow { bytes_per_second }),
             Action::Corrupt { offset } => plan.set(Fault::Corrupt { offset }),
-            Action::RunAt { offset, run } => plan.set(Fault::RunAt { offset, run }),
+            Action::HoldAt { offset, until } => plan.set(Fault::HoldAt { offset, until }),
         }
         Ok(())
     }

@@ -39,16 +39,16 @@ pub(crate) async fn a_retry_writes_over_what_its_first_attempt_left(world: World
     let deliverer = world.deliverer(&[]);
     let invocation = deliverer.invocation(world.soon());
     let (reached_sender, reached) = tokio::sync::oneshot::channel();
-    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
     let mut hold = Some((reached_sender, released));
     world.s3.hook(move |request| {
         // Not the private key's, which is read at the same time.
         let is_it = request.operation == "GetObject" && request.key == "f";
         match hold.take_if(|_| is_it) {
-            Some((reached, released)) => Action::run_at(SIZE as u64 / 2, move || {
+            Some((reached, released)) => Action::hold_at(SIZE as u64 / 2, async {
                 _ = reached.send(());
                 // Nothing more of the body comes until the attempt is dead.
-                _ = released.recv();
+                released.await
             }),
             None => Action::Pass,
         }

@@ -1,6 +1,6 @@
 //! Links that break, and transfers that take longer than an invocation.
 
-use std::sync::{Mutex, mpsc};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use s3_to_sftp::event::{Event, Item, parse};
@@ -101,17 +101,17 @@ fn slow(world: &World) {
 }
 
 /// The next range comes up to its middle: told by the first, and the rest comes when the second is dropped.
-fn hold_the_rest(world: &World) -> (oneshot::Receiver<()>, mpsc::Sender<()>) {
+fn hold_the_rest(world: &World) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
     let (reached_sender, reached) = oneshot::channel();
-    let (release, released) = mpsc::channel::<()>();
+    let (release, released) = oneshot::channel::<()>();
     let mut hold = Some((reached_sender, released));
     world.s3.clear_hooks();
     world.s3.hook(move |request| {
         let is_it = request.operation == "GetObject" && request.range.is_some();
         match hold.take_if(|_| is_it) {
-            Some((reached, released)) => Action::run_at(500_000, move || {
+            Some((reached, released)) => Action::hold_at(500_000, async {
                 _ = reached.send(());
-                _ = released.recv();
+                released.await
             }),
             None => Action::Pass,
         }
