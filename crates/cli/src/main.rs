@@ -13,6 +13,7 @@
 //! | `send` | delivers the objects that are named |
 //! | `replay` | lists what was given up, and delivers it |
 //! | `worker` | delivers what a queue tells, for as long as it runs |
+//! | `place` | an object or a prefix, as it is typed |
 //! | `queue` | a queue by its URL, and why it cannot be worked with |
 //! | `clean` | lists and removes temporaries that deliveries left |
 //! | `settings` | shows what is set, and what can be |
@@ -25,6 +26,7 @@ mod clean;
 mod env_file;
 mod function;
 mod given;
+mod place;
 mod queue;
 mod replay;
 mod send;
@@ -69,7 +71,7 @@ enum Command {
     Check(check::Arguments),
     /// Deliver objects; their sources are kept unless --move is given
     Send(send::Arguments),
-    /// List the messages of a dead-letter queue with the reasons; deliver what they name with --yes
+    /// List what was given up, in a queue or a bucket, with the reasons; deliver it with --yes
     #[command(alias = "redrive")]
     Replay(replay::Arguments),
     /// Deliver what a queue tells, as the function does, until it is stopped

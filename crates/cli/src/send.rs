@@ -23,10 +23,11 @@ use s3_to_sftp::source::S3;
 use tokio::time::Instant;
 
 use crate::COULD_NOT_START;
-use crate::signals::Signals;
+use crate::place::Place;
+use crate::signals::{self, Signals};
 use crate::terminal::Progress;
 use dry_run::{Foreseen, foresee};
-use named::{Named, Place};
+use named::Named;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -110,7 +111,7 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     };
     tokio::select! {
         () = sending.all(named) => {}
-        () = stopped(&mut signals, &service, &is_stopped) => return ExitCode::FAILURE,
+        () = signals::break_off(&mut signals, &service, &is_stopped) => return ExitCode::FAILURE,
     }
     let status = sending.status;
     invocation.finish().await;
@@ -119,19 +120,6 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> ExitCode {
     } else {
         status
     }
-}
-
-/// The first signal stops: nothing more is begun, and what is on its way is broken off, and removed from the server. Ends with
-/// the second one.
-async fn stopped(signals: &mut Signals, service: &Service, is_stopped: &Cell<bool>) {
-    let signal = signals.next().await;
-    tracing::warn!(
-        "{signal}: what is being delivered is broken off, and taken back from the server; once more ends at once"
-    );
-    is_stopped.set(true);
-    service.end_by(Instant::now());
-    let signal = signals.next().await;
-    tracing::warn!("{signal} once more: temporaries may be left; `s3-to-sftp clean` lists them");
 }
 
 struct Sending<'a> {

@@ -1,43 +1,14 @@
 //! What a person names: objects, prefixes, or an event.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::str::FromStr;
 
 use s3_to_sftp::event::{self, Event, Item, Job, Skip};
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::source::Listed;
 
-/// `s3://BUCKET/KEY`, or a prefix in place of the key, which may be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) bucket: String,
-    pub(super) key: String,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key)
-    }
-}
-
-impl FromStr for Place {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, key) = text
-            .strip_prefix("s3://")
-            .and_then(|rest| rest.split_once('/'))
-            .filter(|(bucket, _)| !bucket.is_empty())
-            .ok_or("expected s3://BUCKET/KEY")?;
-        Ok(Self {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        })
-    }
-}
+use crate::place::Place;
 
 /// What is to be delivered.
 #[derive(Debug)]
@@ -57,9 +28,8 @@ impl Named {
             return of_event(path).map(Self::Items);
         }
         if recursive {
-            // `s3://inbox/acme` would take `acme-old/` along, and with --move delete it.
-            let is_directory = |place: &Place| place.key.is_empty() || place.key.ends_with('/');
-            return match places.iter().find(|place| !is_directory(place)) {
+            // With --move it would even delete what was not meant.
+            return match places.iter().find(|place| !place.is_directory()) {
                 Some(place) => Err(format!(
                     "{place} is no directory: give {place}/ to deliver everything below it"
                 )),
@@ -141,26 +111,4 @@ pub(super) fn listed(bucket: &str, object: Listed) -> Item {
         sequencer: None,
         time: None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_has_a_bucket_and_a_key_as_it_is_typed() {
-        for (text, bucket, key) in [
-            ("s3://inbox/a", "inbox", "a"),
-            ("s3://inbox/a/b c+%20", "inbox", "a/b c+%20"),
-            ("s3://inbox//a", "inbox", "/a"),
-            ("s3://inbox/", "inbox", ""),
-        ] {
-            let place: Place = text.parse().expect(text);
-            assert_eq!((place.bucket.as_str(), place.key.as_str()), (bucket, key));
-            assert_eq!(place.to_string(), text);
-        }
-        for text in ["s3:/inbox/a", "inbox/a", "s3://inbox", "s3:///a", ""] {
-            text.parse::<Place>().expect_err(text);
-        }
-    }
 }
