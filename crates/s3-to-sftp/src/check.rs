@@ -23,7 +23,7 @@ use crate::link::Link;
 use crate::secrets::Secrets;
 use crate::settings::{Settings, describe};
 use crate::source::S3;
-use crate::ssh::{ConnectError, LOGIN, START};
+use crate::ssh::{ConnectError, Inquiry, LOGIN, START};
 
 /// One step, and what it came to.
 #[derive(Debug)]
@@ -140,8 +140,14 @@ impl<F: FnMut(Step)> Check<'_, F> {
 
     async fn log_in(&mut self) -> Told {
         let (breaker, kept) = (Breaker::default(), Kept::default());
+        let inquiry = Inquiry::default();
         let link = Link::new(self.settings, self.s3, self.secrets, &breaker, &kept);
+        let link = link.inquiring(inquiry.clone());
         let connected = link.connect().await;
+        // Also where it goes no further: who is on the phone about it wants to see how far it went.
+        if let Some(shown) = inquiry.shown() {
+            self.shown(&shown);
+        }
         let told = match connected {
             Ok(connection) => self.server(&connection).await,
             Err((stage, cause)) => {

@@ -18,7 +18,7 @@ use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
 use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, Dialed, REKEY, Refused, Target, connect};
+use crate::ssh::{ConnectError, Connection, Dialed, Inquiry, REKEY, Refused, Target, connect};
 pub(crate) use credentials::Login;
 use credentials::Stores;
 
@@ -33,6 +33,7 @@ pub(crate) struct Link<'a> {
     state: Mutex<State>,
     /// Whether a delivery has ended in a way after which the connection is not to be kept.
     is_spoilt: AtomicBool,
+    inquiry: Option<Inquiry>,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +112,14 @@ impl<'a> Link<'a> {
             kept,
             state: Mutex::default(),
             is_spoilt: AtomicBool::new(false),
+            inquiry: None,
         }
+    }
+
+    /// The same for somebody who wants to know what the server shows.
+    pub(crate) fn inquiring(mut self, inquiry: Inquiry) -> Self {
+        self.inquiry = Some(inquiry);
+        self
     }
 
     /// The connection, made unless one is there or the destination has failed before.
@@ -405,6 +413,7 @@ impl<'a> Link<'a> {
             rekey_after: REKEY,
             connect_timeout: settings.connect_timeout,
             stall_timeout: settings.stall_timeout,
+            inquiry: self.inquiry.clone(),
         };
         match connect(&target, &login.credentials, dialed).await {
             Ok(connection) => {

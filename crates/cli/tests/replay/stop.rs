@@ -36,6 +36,7 @@ async fn ctrl_c_leaves_every_message_and_nothing_half() {
     let ended = Ended::from(output.expect("in time").expect("it ends"));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("SIGINT"), "{ended:?}");
+    assert!(!ended.stdout.contains("next"), "it is not begun: {ended:?}");
     assert_eq!(
         world.queue.left(),
         (vec!["1".to_owned(), "2".to_owned()], true)

@@ -6,7 +6,7 @@ use sftp::{Attributes, OpenFlags};
 use super::{Check, Ended, Step, Told};
 use crate::error::{Cause, Stage};
 use crate::remote_path::TAG_LENGTH;
-use crate::ssh::Connection;
+use crate::ssh::{Connection, Shown};
 
 /// What a probe holds.
 const PROBE: &[u8] =
@@ -14,7 +14,6 @@ const PROBE: &[u8] =
 
 impl<F: FnMut(Step)> Check<'_, F> {
     pub(super) async fn server(&mut self, connection: &Connection) -> Told {
-        self.ssh(connection);
         self.sftp(connection).await;
         self.directory(connection).await?;
         if self.options.write {
@@ -23,22 +22,23 @@ impl<F: FnMut(Step)> Check<'_, F> {
         Ok(())
     }
 
-    fn ssh(&mut self, connection: &Connection) {
-        let negotiated = connection.negotiated();
-        let mac = negotiated.mac.map(|mac| format!(", {mac}"));
+    /// What is known once keys are exchanged.
+    pub(super) fn shown(&mut self, shown: &Shown) {
+        let negotiated = &shown.negotiated;
+        let mac = negotiated.mac.as_ref().map(|mac| format!(", {mac}"));
         self.ok(
             "ssh",
             format!(
                 "{} at {}: {}, {}{}",
-                connection.identification(),
-                connection.address(),
+                shown.identification,
+                shown.address,
                 negotiated.key_exchange,
                 negotiated.cipher,
                 mac.unwrap_or_default()
             ),
         );
-        let key = connection.host_key();
-        let known = if connection.is_host_key_known() {
+        let key = &shown.host_key;
+        let known = if shown.is_host_key_known {
             "as SSH_HOST_KEY says".to_owned()
         } else {
             format!(
@@ -49,8 +49,16 @@ impl<F: FnMut(Step)> Check<'_, F> {
             "host key",
             format!("{} {key}, {known}", negotiated.host_key),
         );
-        let (username, methods) = connection.login();
-        self.ok("login", format!("{username}, by {methods}"));
+        if let Some(by) = &shown.login {
+            let offered = shown
+                .offered
+                .as_ref()
+                .map(|it| format!("; the server offers {it}"));
+            self.ok(
+                "login",
+                format!("{}, by {by}{}", shown.username, offered.unwrap_or_default()),
+            );
+        }
     }
 
     async fn sftp(&mut self, connection: &Connection) {

@@ -18,6 +18,7 @@ use super::error::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START, ssh};
 use super::farewell::Farewell;
 use super::further::Further;
 use super::host_key::{Pinned, fingerprint};
+use super::inquiry::{Inquiry, Shown};
 use super::login::{Credentials, Login, LoginError, Progress};
 use super::seen::{Negotiated, Seen};
 use super::stream::{Cut, cuttable};
@@ -53,6 +54,8 @@ pub struct Target {
     pub connect_timeout: Duration,
     /// For each further step, and for an SFTP session on which nothing is answered.
     pub stall_timeout: Duration,
+    /// Where to write what the server shows, and whether it is asked for more of it.
+    pub inquiry: Option<Inquiry>,
 }
 
 /// A connection that is logged in, with one SFTP session.
@@ -81,6 +84,9 @@ impl Connection {
         mut dialed: Option<Dialed>,
     ) -> Result<Self, ConnectError> {
         let mut progress = Progress::new(credentials);
+        if target.inquiry.is_some() {
+            progress = progress.asking_first();
+        }
         loop {
             let dialed = match dialed.take() {
                 Some(dialed) => dialed,
@@ -130,6 +136,18 @@ impl Connection {
                 after,
             }
         };
+        if let Some(inquiry) = &target.inquiry {
+            inquiry.shows(Shown {
+                address,
+                username: target.username.clone(),
+                identification: cut.identification(),
+                negotiated: seen.negotiated().clone(),
+                host_key: seen.host_key().clone(),
+                is_host_key_known: target.host_keys.is_some(),
+                offered: None,
+                login: None,
+            });
+        }
         let login = Login {
             handle: &mut handle,
             address,
@@ -137,12 +155,16 @@ impl Connection {
             credentials,
             algorithms: &target.algorithms,
             farewell: &seen.farewell,
+            inquiry: target.inquiry.as_ref(),
             // `auth2.c` builds it from the configuration, whatever was tried.
             lists_all: cut.identification().starts_with("SSH-2.0-OpenSSH_"),
         };
         let login = timeout(target.stall_timeout, login.run(progress))
             .await
             .map_err(silent(LOGIN))??;
+        if let Some(inquiry) = &target.inquiry {
+            inquiry.lets_in(login.clone());
+        }
         let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
             .await
             .map_err(silent(START))??;

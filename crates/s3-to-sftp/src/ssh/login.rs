@@ -18,6 +18,7 @@ use super::algorithms::Algorithms;
 use super::certificate::{Certificate, CertificateError, CertificateSigner, NotSigned};
 use super::error::{ConnectError, LOGIN, ssh};
 use super::farewell::Farewell;
+use super::inquiry::Inquiry;
 use super::private_key::PrivateKey;
 use crate::secret::Secret;
 pub(super) use progress::Progress;
@@ -111,6 +112,8 @@ pub(super) struct Login<'a, H: Handler> {
     pub(super) credentials: &'a Credentials,
     pub(super) algorithms: &'a Algorithms,
     pub(super) farewell: &'a Farewell,
+    /// Who wants to know what is offered.
+    pub(super) inquiry: Option<&'a Inquiry>,
     /// Whether the list of methods that comes with a refusal is always the whole one.
     pub(super) lists_all: bool,
 }
@@ -145,6 +148,9 @@ impl<H: Handler> Login<'_, H> {
             match self.answered(answer, &progress)? {
                 Answer::In => return Ok("none".to_owned()),
                 Answer::More { offered, .. } => progress.learn(offered),
+            }
+            if let Some(inquiry) = self.inquiry {
+                inquiry.offers(progress.offered());
             }
         }
         while let Some(method) = progress.next() {

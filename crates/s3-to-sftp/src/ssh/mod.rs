@@ -17,6 +17,7 @@
 //! | `farewell` | what a server says when it ends a connection |
 //! | `foreign` | what others say, made fit for a log |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
+//! | `inquiry` | what a server has shown, also where no connection comes of it |
 //! | `identification` | the line by which the server introduces itself |
 //! | `channel` | an SSH channel as a transport of the SFTP client |
 //! | `further` | the channels beside the first one |
@@ -33,6 +34,7 @@ mod foreign;
 mod further;
 pub mod host_key;
 mod identification;
+mod inquiry;
 mod login;
 pub mod mismatch;
 pub mod private_key;
@@ -46,6 +48,7 @@ pub use connection::{Connection, REKEY, Target};
 pub use dial::Dialed;
 pub(crate) use error::{CHANNEL, KEY_EXCHANGE, LOGIN, START};
 pub use error::{ConnectError, Unanswered};
+pub use inquiry::{Inquiry, Shown};
 pub use login::{Credentials, Refused};
 pub use private_key::PrivateKey;
 pub use seen::Negotiated;

@@ -185,8 +185,15 @@ impl Progress {
         is_unclear
     }
 
+    /// What was tried; or, where none of it is offered, what was not.
     pub(super) fn tried(&self) -> String {
-        self.tried.join(" and ")
+        if !self.tried.is_empty() {
+            return self.tried.join(" and ");
+        }
+        let has = [(self.key, "the key"), (self.password, "the password")].into_iter();
+        let has = has.filter(|(state, _)| *state != State::Missing);
+        let names: Vec<_> = has.map(|(_, name)| name).collect();
+        format!("{}, which was not sent", names.join(" and "))
     }
 
     pub(super) fn offered(&self) -> String {

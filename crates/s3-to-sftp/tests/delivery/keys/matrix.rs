@@ -120,6 +120,7 @@ async fn log_in(account: &Account, credentials: &Credentials) {
         host_keys: None,
         connect_timeout: Duration::from_secs(20),
         stall_timeout: Duration::from_secs(60),
+        inquiry: None,
     };
     match Connection::open(&target, credentials, None).await {
         Ok(connection) => connection.close().await,

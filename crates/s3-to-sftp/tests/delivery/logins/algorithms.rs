@@ -34,6 +34,7 @@ pub(super) fn target(account: &Account, algorithms: Algorithms) -> (Target, Cred
         rekey_after: REKEY,
         connect_timeout: Duration::from_secs(10),
         stall_timeout: Duration::from_secs(30),
+        inquiry: None,
     };
     let key = account.private_key.clone().expect("the account has a key");
     let credentials = Credentials {
