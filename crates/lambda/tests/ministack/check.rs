@@ -7,6 +7,9 @@ use serde_json::json;
 use crate::account::{Account, INBOX, package};
 use crate::backfill::invoke;
 
+/// No key has it.
+const OTHER_KEY: &str = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 #[tokio::test]
 async fn the_deployed_function_tells_how_far_it_comes() {
     let account = Account::new().await;
@@ -34,4 +37,28 @@ async fn the_deployed_function_tells_how_far_it_comes() {
     let left = fs::read_dir(account.sshd().home()).expect("the home");
     assert_eq!(left.count(), 0, "the probe is removed");
     assert_eq!(account.inbox().await, ["in/a"]);
+
+    for (name, value, step, next) in [
+        ("SSH_HOST", "no-such-host.invalid", "name", "check SSH_HOST"),
+        ("SSH_CIPHERS", "3des-cbc", "ssh", "take it away"),
+        ("SSH_HOST_KEY", OTHER_KEY, "host key", "ask the partner"),
+        (
+            "SSH_USERNAME",
+            "nobody-of-this-name",
+            "login",
+            "check SSH_USERNAME",
+        ),
+        ("SSH_DIR", "/no/such", "directory", "make the directory"),
+    ] {
+        let wrong = vec![(name.to_owned(), value.to_owned())];
+        account.set_environment(wrong).await;
+        let answer = invoke(&account, &request).await;
+        assert_eq!(answer["ok"], false, "{answer}");
+        let steps = answer["steps"].as_array().expect("steps");
+        let (last, before) = steps.split_last().expect("a step");
+        assert_eq!((&last["step"], &last["ok"]), (&json!(step), &json!(false)));
+        let told = last["next"].as_str().unwrap_or_default();
+        assert!(told.contains(next), "{answer}");
+        assert!(before.iter().all(|step| step["ok"] == true), "{answer}");
+    }
 }

@@ -42,12 +42,13 @@ impl<F: FnMut(Step)> Check<'_, F> {
             "as SSH_HOST_KEY says".to_owned()
         } else {
             format!(
-                "and any other would be taken: ask the partner whether it is this one, and set SSH_HOST_KEY={key}"
+                "and any other would be taken: ask the partner whether it is this one, and set SSH_HOST_KEY={}",
+                key.line
             )
         };
         self.ok(
             "host key",
-            format!("{} {key}, {known}", negotiated.host_key),
+            format!("{} {}, {known}", negotiated.host_key, key.fingerprint),
         );
         if let Some(by) = &shown.login {
             let offered = shown

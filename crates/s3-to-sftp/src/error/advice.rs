@@ -78,6 +78,10 @@ impl Cause {
                     "check SSH_USERNAME and the password or key, and ask the partner which login the \
                      account has"
                 }
+                ConnectError::SftpRefused { ref source, .. } if is_no_sftp(source.as_ref()) => {
+                    "ask the partner what answers there in place of SFTP; the start-up files of an account have to be \
+                     silent where there is no terminal"
+                }
                 ConnectError::SftpRefused { .. } => {
                     "ask the partner to enable SFTP for the account"
                 }
@@ -94,10 +98,17 @@ impl Cause {
                      SSH_KEX_ALGORITHMS=+diffie-hellman-group-exchange-sha256, which takes them from \
                      2048 bits on"
                 }
-                ConnectError::KeyExchange { .. }
-                | ConnectError::Silent { .. }
-                | ConnectError::Ended { .. }
-                | ConnectError::Ssh { .. } => return None,
+                ConnectError::Silent { .. } => {
+                    "ask the partner whether its server, or a firewall before it, is overloaded; SSH_STALL_TIMEOUT is how \
+                     long is waited"
+                }
+                ConnectError::Ended { .. } => {
+                    "ask the partner what that means; one that counts connections needs a lower concurrency of the \
+                     function"
+                }
+                ConnectError::KeyExchange { .. } | ConnectError::Ssh { .. } => {
+                    "try again; if it stays so, ask the partner what the server's log says"
+                }
             },
             Self::Source(SourceError::Denied(_)) => {
                 "grant the function's role s3:GetObject (in a versioned bucket s3:GetObjectVersion \
@@ -127,6 +138,9 @@ impl Cause {
             }
             Self::Sftp { source, .. } if source.is(StatusCode::NO_SUCH_FILE) => {
                 "ask the partner whether the account may make directories, or correct SSH_DIR"
+            }
+            Self::Sftp { source, .. } if source.is(StatusCode::FAILURE) => {
+                "ask the partner what the server's log says: a read-only account, a quota and a filter are usual reasons"
             }
             Self::NoDirectory(_) => "make the directory on the server, or correct SSH_DIR",
             Self::Size { .. } => {
@@ -168,6 +182,11 @@ impl Cause {
         };
         Some(Cow::Borrowed(next))
     }
+}
+
+/// Something answers, and it is not SFTP.
+fn is_no_sftp(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(sftp::Error::Protocol(_)))
 }
 
 fn of_private_key(error: &PrivateKeyError) -> &'static str {
@@ -313,6 +332,12 @@ fn prompt(why: Unanswered) -> &'static str {
 fn algorithm((kind, name): (Kind, Option<&'static str>)) -> Option<String> {
     let setting = kind.setting();
     Some(match name {
+        // Offered, but for what was set.
+        Some(name) if kind.safe().contains(&name) => {
+            format!(
+                "{setting} leaves out all that the server has: take it away, or set it to +{name}"
+            )
+        }
         Some(name) => {
             format!("ask the partner for one that is current; until then, set {setting}=+{name}")
         }

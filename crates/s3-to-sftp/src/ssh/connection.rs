@@ -20,9 +20,9 @@ use super::further::Further;
 use super::host_key::{Pinned, fingerprint};
 use super::inquiry::{Inquiry, Shown};
 use super::login::{Credentials, Login, LoginError, Progress};
-use super::seen::{Negotiated, Seen};
+use super::seen::{HostKey, Negotiated, Seen};
 use super::stream::{Cut, cuttable};
-use super::trust::judge;
+use super::trust::{judge, warn_unpinned};
 
 /// How we introduce ourselves: RFC 4253 section 4.2.
 const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
@@ -114,6 +114,7 @@ impl Connection {
         let client = Client {
             address,
             expected: target.host_keys.clone(),
+            is_asked: target.inquiry.is_some(),
             seen: seen.clone(),
         };
 
@@ -224,7 +225,7 @@ impl Connection {
 
     /// The fingerprint of the host key that the server proved, `SHA256:…`.
     pub fn host_key(&self) -> String {
-        self.seen.host_key().clone()
+        self.seen.host_key().fingerprint.clone()
     }
 
     /// The account, and by which methods it was let in: `publickey (ssh-ed25519), then password`.
@@ -397,6 +398,8 @@ fn preferred(algorithms: &Algorithms, pinned: Option<&Pinned>) -> Preferred {
 struct Client {
     address: SocketAddr,
     expected: Option<Pinned>,
+    /// Whether somebody asked, who is told without a warning.
+    is_asked: bool,
     seen: Seen,
 }
 
@@ -444,9 +447,17 @@ impl client::Handler for Client {
         &mut self,
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        judge(self.address, self.expected.as_ref(), shown)
+        let expected = self.expected.as_ref();
+        judge(self.address, expected, shown)
             .map_err(|error| HandshakeError::HostKey(Box::new(error)))?;
-        *self.seen.host_key() = fingerprint(&shown.public_key());
+        let key = shown.public_key();
+        *self.seen.host_key() = HostKey {
+            fingerprint: fingerprint(&key),
+            line: key.to_openssh().unwrap_or_default(),
+        };
+        if expected.is_none() && !self.is_asked {
+            warn_unpinned(self.address, &self.seen.host_key());
+        }
         Ok(true)
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::seen::Negotiated;
+use super::seen::{HostKey, Negotiated};
 
 /// A target with one is asked which logins it offers before it is offered any: one round trip more, and no credential
 /// (method `none`, RFC 4252 section 5.2).
@@ -21,8 +21,8 @@ pub struct Shown {
     pub identification: String,
     /// The algorithms.
     pub negotiated: Negotiated,
-    /// The fingerprint of its key, `SHA256:…`.
-    pub host_key: String,
+    /// The key that it proved.
+    pub host_key: HostKey,
     /// Whether that was compared with one that is known; else any was accepted.
     pub is_host_key_known: bool,
     /// The methods of logging in; none before it has answered that.

@@ -24,16 +24,25 @@ pub struct Negotiated {
     pub exchanges: u32,
 }
 
+/// The key that the server proved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostKey {
+    /// `SHA256:…`.
+    pub fingerprint: String,
+    /// `ssh-ed25519 AAAA…`, as `SSH_HOST_KEY` takes it.
+    pub line: String,
+}
+
 /// What russh's task has seen of the server.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
-    host_key: Arc<Mutex<String>>,
+    host_key: Arc<Mutex<HostKey>>,
     negotiated: Arc<Mutex<Negotiated>>,
     pub(super) farewell: Farewell,
 }
 
 impl Seen {
-    pub(super) fn host_key(&self) -> MutexGuard<'_, String> {
+    pub(super) fn host_key(&self) -> MutexGuard<'_, HostKey> {
         self.host_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

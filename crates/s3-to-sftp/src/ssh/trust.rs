@@ -8,9 +8,10 @@ use russh::keys::PublicKeyOrCertificate;
 use super::connection::{Connection, Target};
 use super::dial::Dialed;
 use super::error::ConnectError;
-use super::host_key::{Distrust, Pinned, describe, fingerprint};
+use super::host_key::{Distrust, Pinned, describe};
 use super::login::Credentials;
 use super::mismatch::Mismatch;
+use super::seen::HostKey;
 
 /// Logs in as [`Connection::open`] does, over what was dialed or over a connection of its own.
 ///
@@ -74,7 +75,6 @@ pub(super) fn judge(
     shown: &PublicKeyOrCertificate,
 ) -> Result<(), ConnectError> {
     let Some(expected) = expected else {
-        warn(address, shown);
         return Ok(());
     };
     let Err(distrust) = expected.check(shown, SystemTime::now()) else {
@@ -99,14 +99,13 @@ pub(super) fn judge(
 
 /// The key is what to pin, and not its fingerprint: it tells its type, so that a server with several keys is asked for
 /// this one. The fingerprint is what the partner can be asked about.
-fn warn(address: SocketAddr, shown: &PublicKeyOrCertificate) {
-    let key = shown.public_key();
+pub(super) fn warn_unpinned(address: SocketAddr, key: &HostKey) {
     tracing::warn!(
         %address,
-        fingerprint = fingerprint(&key),
+        fingerprint = key.fingerprint,
         metric = "HostKeyNotPinned",
         "the host key is not pinned: any server would be trusted; compare the fingerprint with what the partner tells, \
          and to pin this key, set SSH_HOST_KEY={}",
-        key.to_openssh().unwrap_or_default(),
+        key.line,
     );
 }

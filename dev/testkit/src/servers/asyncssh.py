@@ -5,6 +5,7 @@ Its one argument is JSON: home, host_key (a file), user_key (a public key's line
   all         whether every one of them is needed, in this order
   questions   what keyboard-interactive asks: rounds of [text, shown]
   signatures  by what a login's key may sign; everything where there is none
+  serves      of sftp, sftp read-only and nothing
 
 It says "listening on PORT", and a line for every password that it is given. To each SIGUSR1 it says "asked N", the N-th
 time: whoever has read that has read all that was said before.
@@ -87,13 +88,27 @@ class Server(asyncssh.SSHServer):
         return right
 
 
+class ReadOnly(asyncssh.SFTPServer):
+    def open(self, path, pflags, attrs):
+        if pflags & (asyncssh.FXF_WRITE | asyncssh.FXF_CREAT):
+            raise asyncssh.SFTPPermissionDenied("read-only")
+        return super().open(path, pflags, attrs)
+
+
+def serves():
+    if options["serves"] == "nothing":
+        return None
+    server = ReadOnly if options["serves"] == "sftp read-only" else asyncssh.SFTPServer
+    return lambda channel: server(channel, chroot=options["home"])
+
+
 async def main():
     listener = await asyncssh.listen(
         "127.0.0.1",
         0,
         server_factory=Server,
         server_host_keys=[options["host_key"]],
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=options["home"]),
+        sftp_factory=serves(),
         signature_algs=options["signatures"] or (),
     )
     times = itertools.count(1)

@@ -36,6 +36,30 @@ pub struct Logins<'a> {
     pub user_key: Option<&'a str>,
     /// By what a login's key may sign; everything where there is none.
     pub signatures: &'a [&'a str],
+    /// What they get in to.
+    pub serves: Serves,
+}
+
+/// What a login leads to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Serves {
+    /// SFTP.
+    #[default]
+    Sftp,
+    /// SFTP; no file is opened for writing.
+    ReadOnly,
+    /// No SFTP.
+    Nothing,
+}
+
+impl Serves {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sftp => "sftp",
+            Self::ReadOnly => "sftp read-only",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 impl Default for Logins<'_> {
@@ -46,6 +70,7 @@ impl Default for Logins<'_> {
             questions: &[&[("Password: ", false)]],
             user_key: None,
             signatures: &[],
+            serves: Serves::default(),
         }
     }
 }
@@ -99,6 +124,7 @@ impl AsyncSsh {
             "all": logins.all,
             "questions": logins.questions,
             "signatures": logins.signatures,
+            "serves": logins.serves.as_str(),
         });
         let mut command = Command::new(python);
         command.args(["-c", include_str!("asyncssh.py"), &options.to_string()]);

@@ -53,7 +53,8 @@ pub struct Rclone {
     fingerprint: String,
     process: Process,
     program: PathBuf,
-    cache_mode: CacheMode,
+    /// How it was started.
+    option: String,
     /// Removed with the server.
     directory: TempDir,
 }
@@ -82,6 +83,24 @@ impl Rclone {
     ///
     /// As for [`start`](Self::start).
     pub async fn start_with(cache_mode: CacheMode) -> Result<Self, Missing> {
+        let cache_mode = format!("--vfs-cache-mode={}", cache_mode.as_str());
+        Self::start_by(cache_mode).await
+    }
+
+    /// Starts it so that nothing can be written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    ///
+    /// # Panics
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn start_read_only() -> Result<Self, Missing> {
+        Self::start_by("--read-only".to_owned()).await
+    }
+
+    async fn start_by(option: String) -> Result<Self, Missing> {
         let missing = Missing {
             program: "rclone",
             install: "apt-get install rclone",
@@ -97,7 +116,7 @@ impl Rclone {
             fs::create_dir(directory.path().join(name))
                 .expect("a directory can be made in a new one");
         }
-        let (process, port) = run(&program, directory.path(), cache_mode, 0)
+        let (process, port) = run(&program, directory.path(), &option, 0)
             .await
             .expect("the system gives a port that nobody has");
         let account = Account {
@@ -115,7 +134,7 @@ impl Rclone {
             fingerprint: keys.fingerprint,
             process,
             program,
-            cache_mode,
+            option,
             directory,
         })
     }
@@ -135,7 +154,7 @@ impl Rclone {
         self.process.kill();
         let (directory, port) = (self.directory.path(), self.account.port);
         for _ in 0..TRIES {
-            if let Some((process, _)) = run(&self.program, directory, self.cache_mode, port).await {
+            if let Some((process, _)) = run(&self.program, directory, &self.option, port).await {
                 self.process = process;
                 return;
             }
@@ -170,12 +189,7 @@ impl Rclone {
 }
 
 /// The process and its port, which is the system's choice for port 0. None: somebody has the port.
-async fn run(
-    program: &Path,
-    directory: &Path,
-    cache_mode: CacheMode,
-    port: u16,
-) -> Option<(Process, u16)> {
+async fn run(program: &Path, directory: &Path, option: &str, port: u16) -> Option<(Process, u16)> {
     let path = |name: &str| directory.join(name);
     let mut command = Command::new(program);
     // Nothing of this machine's configuration, and nothing of it outside its directory.
@@ -192,7 +206,7 @@ async fn run(
     command.arg("--key").arg(path("host"));
     command.arg("--config").arg(path("rclone.conf"));
     command.arg("--cache-dir").arg(path("cache"));
-    command.args(["--vfs-cache-mode", cache_mode.as_str()]);
+    command.arg(option);
     // The tests look at its directory from behind.
     command.args(["--dir-cache-time", "0s"]);
     command.arg("-v");
