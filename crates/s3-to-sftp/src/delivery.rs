@@ -128,6 +128,8 @@ enum Stop {
     Gone,
     /// What the server has of the file cannot be gone on with.
     Anew,
+    /// Nor can the connection.
+    AnewOverAnother,
     /// The next invocation goes on.
     HandedOver {
         offset: u64,
@@ -149,11 +151,20 @@ impl From<Cause> for Stop {
             // Whoever was faster has delivered this object or a newer one: what is in S3 now tells.
             Cause::Overtaken(_) => Self::Changed,
             Cause::Source(error) => error.into(),
-            // Once more, with writes that every server stores whole, or through one channel.
-            Cause::Sftp {
-                source: sftp::Error::NotTold | sftp::Error::NotShared,
-                ..
-            } => Self::Anew,
+            Cause::Sftp { request, source } => match source {
+                // Once more, with writes that every server stores whole, or through one channel.
+                sftp::Error::NotTold | sftp::Error::NotShared => Self::Anew,
+                sftp::Error::NotGoneOnWith(_) => {
+                    tracing::warn!(error = %source, "{request} failed");
+                    Self::Anew
+                }
+                // What it makes of requests on this connection from now on, nobody knows.
+                sftp::Error::SeveralRefused(_) => {
+                    tracing::warn!(error = %source, "{request} failed");
+                    Self::AnewOverAnother
+                }
+                source => Self::Failed(Cause::Sftp { request, source }),
+            },
             cause => Self::Failed(cause),
         }
     }
@@ -315,7 +326,7 @@ impl<R: Relay> Delivery<'_, R> {
                 Err(Stop::Skipped(path)) => {
                     return Ok(Outcome::Skipped(Some(name), Skip::Exists(path)));
                 }
-                Err(Stop::Anew) => {
+                Err(Stop::Anew | Stop::AnewOverAnother) => {
                     tracing::warn!(object = %name, "begun anew from the first byte");
                     last = Cause::BrokenAnew(ROUNDS);
                 }

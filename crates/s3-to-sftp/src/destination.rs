@@ -91,6 +91,8 @@ pub(crate) struct Temporary<'a> {
     upload: Option<Upload<'a>>,
     /// Where further channels come from, and how many bytes they are for; none where one channel is enough.
     further: Option<Further<'a>>,
+    /// What was acknowledged before this handle was opened.
+    start: u64,
     /// What was acknowledged when the handle was closed.
     acknowledged: u64,
     /// The final name's directory, to make the rename durable; where the server opens one.
@@ -125,6 +127,7 @@ impl<'a> Temporary<'a> {
             place,
             upload: Some(upload),
             further: None,
+            start: offset,
             acknowledged: offset,
             directory: None,
             is_old_file_aside: false,
@@ -143,6 +146,7 @@ impl<'a> Temporary<'a> {
             setting,
             size,
             ask_again_at: 0,
+            are_in_use: false,
             opening: None,
         });
         self
@@ -155,6 +159,7 @@ impl<'a> Temporary<'a> {
             place,
             upload: None,
             further: None,
+            start: 0,
             acknowledged: 0,
             directory: None,
             // Where the link broke between two renames it is; where it did not, moving back does nothing.
@@ -170,12 +175,16 @@ impl<'a> Temporary<'a> {
 
     /// Waits until everything is acknowledged: whoever hands over has to know where.
     pub(crate) async fn drain(&mut self) -> Result<(), Cause> {
-        let name = self.name();
-        match &mut self.upload {
+        let drained = match &mut self.upload {
             Some(upload) => upload.drain().await,
             None => Ok(()),
-        }
-        .map_err(|error| write_failed(name, error))
+        };
+        drained.map_err(|error| self.failed(error))
+    }
+
+    /// Whether no byte was taken since the file was opened to be gone on with.
+    fn has_brought_nothing_to_what_was_there(&self) -> bool {
+        self.start > 0 && self.acknowledged() == self.start
     }
 
     fn name(&self) -> &'a str {

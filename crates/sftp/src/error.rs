@@ -49,6 +49,13 @@ pub enum Error {
     /// Handles on one file do not see each other's writes: only one channel may write to it here.
     #[error("the server keeps a copy of the file for each handle, or cuts it at every OPEN")]
     NotShared,
+    /// A write was refused while several channels of the connection were in use, at a server that nobody knows to bear
+    /// them: mod_sftp answers "Invalid handle" then.
+    #[error("the server does not bear several channels: {0}")]
+    SeveralRefused(Status),
+    /// The first write to a file that is gone on with was refused: this server writes from the beginning, in order.
+    #[error("the server does not go on with a file: {0}")]
+    NotGoneOnWith(Status),
     /// The server does not speak SFTP version 3 as we know it. The session is over.
     #[error("not SFTP as in draft-ietf-secsh-filexfer-02: {0}")]
     Protocol(String),

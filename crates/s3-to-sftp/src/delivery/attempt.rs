@@ -203,6 +203,10 @@ impl<R: Relay> Attempt<'_, R> {
                         progress.proven = None;
                     }
                 }
+                Err(Stop::AnewOverAnother) => {
+                    delivery.link.cut(connection).await;
+                    return Err(Stop::AnewOverAnother);
+                }
                 other => return other,
             }
         }

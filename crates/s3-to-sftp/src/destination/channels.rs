@@ -34,12 +34,21 @@ pub(super) struct Further<'a> {
     pub(super) size: u64,
     /// From which byte on they are asked for, once more.
     pub(super) ask_again_at: u64,
+    /// Whether some were opened, or may have been.
+    pub(super) are_in_use: bool,
     /// Behind a lock that nobody else knows, so that a delivery can be looked at from everywhere.
     pub(super) opening: Option<Mutex<Opening<'a>>>,
 }
 
 /// Some that are on their way, while the first channel writes.
 type Opening<'a> = Pin<Box<dyn Future<Output = Vec<Arc<Session>>> + Send + 'a>>;
+
+impl Further<'_> {
+    /// Whether they may be why a write failed: nothing but a setting says that this server bears them.
+    fn are_blamed(&self) -> bool {
+        self.are_in_use && !is_safe(self.connection)
+    }
+}
 
 impl std::fmt::Debug for Further<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -50,12 +59,27 @@ impl std::fmt::Debug for Further<'_> {
 }
 
 impl Temporary<'_> {
-    /// Handles that do not share the file turn up at the first write behind theirs, or at the end of a short file:
-    /// this server gets one channel from now on.
+    /// What a write that failed tells of the server.
     pub(super) fn failed(&self, error: Error) -> Cause {
-        if let (Error::NotShared, Some(further)) = (&error, &self.further) {
-            further.connection.limit_further(0);
-        }
+        let error = match (error, &self.further) {
+            // Handles that do not share the file turn up at the first write behind theirs, or at the end of a short
+            // file: this server gets one channel from now on.
+            (Error::NotShared, Some(further)) => {
+                further.connection.limit_further(0);
+                Error::NotShared
+            }
+            (error, Some(further)) if further.are_blamed() => {
+                further.connection.limit_further(0);
+                match error {
+                    Error::Status(status) => Error::SeveralRefused(status),
+                    error => error,
+                }
+            }
+            (Error::Status(status), _) if self.has_brought_nothing_to_what_was_there() => {
+                Error::NotGoneOnWith(status)
+            }
+            (error, _) => error,
+        };
         write_failed(self.name(), error)
     }
 
@@ -78,6 +102,7 @@ impl Temporary<'_> {
             further.ask_again_at = upload.acknowledged() + ASK_AGAIN;
             if wanted > 1 {
                 upload.expect_others();
+                further.are_in_use |= further.connection.most_further() > 0;
                 let opening: Opening<'_> = Box::pin(further.connection.further(wanted - 1));
                 further.opening = Some(Mutex::new(opening));
             }

@@ -95,18 +95,23 @@ impl<'a> Direct<'a> {
                 size: Some(expected),
                 ..Attributes::default()
             };
-            match session.fsetstat(handle, cut).await {
-                Ok(()) => {}
-                Err(error) if error.status().is_some() => {
-                    // The one way left: the old file goes, and the new one is written once more.
-                    let (close, remove) = (session.close(handle), session.remove(to));
-                    _ = close.await;
-                    remove
-                        .await
-                        .map_err(Cause::sftp(format!("REMOVE of {to}, which is longer")))?;
-                    return Err(Cause::LongerFile(to.to_owned()));
+            let is_cut = match session.fsetstat(handle, cut).await {
+                // A server before an object store says OK and does nothing.
+                Ok(()) => {
+                    let told = answered(session.fstat(handle).await)?.and_then(|it| it.size);
+                    told.is_none_or(|found| found <= expected)
                 }
+                Err(error) if error.status().is_some() => false,
                 Err(error) => return Err(Cause::sftp(format!("FSETSTAT of {to}"))(error)),
+            };
+            if !is_cut {
+                // The one way left: the old file goes, and the new one is written once more.
+                let (close, remove) = (session.close(handle), session.remove(to));
+                _ = close.await;
+                remove
+                    .await
+                    .map_err(Cause::sftp(format!("REMOVE of {to}, which is longer")))?;
+                return Err(Cause::LongerFile(to.to_owned()));
             }
         }
         let mode = self

@@ -6,7 +6,7 @@ use sftp::{Attributes, OpenFlags, Reply, StatusCode, Upload};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Temporary, answered, write_failed};
+use super::{Temporary, answered};
 use crate::error::{Cause, Stage};
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
@@ -97,8 +97,9 @@ impl Temporary<'_> {
         }
         if let Err(error) = drained {
             timeline.enter(Stage::Transfer);
-            return Err(write_failed(name, error));
+            return Err(self.failed(error));
         }
+        let is_mode_refused = mode.is_err();
         if let Err(error) = mode {
             tracing::warn!(name, %error, "the server does not set SSH_FILE_MODE");
         }
@@ -128,6 +129,17 @@ impl Temporary<'_> {
             }
             Err(error) => return Err(Cause::sftp(format!("STAT of {name}"))(error)),
         };
+        if let (Some(asked), Some(found)) =
+            (self.place.mode, temporary.and_then(|it| it.permissions))
+            && asked != found & 0o7777
+            && !is_mode_refused
+        {
+            tracing::warn!(
+                name,
+                "the server says that it sets SSH_FILE_MODE={asked:o}, and the file has {:o}",
+                found & 0o7777
+            );
+        }
         let is_final_told = match &final_stat {
             Ok(_) => true,
             Err(error) => error.is(StatusCode::NO_SUCH_FILE),

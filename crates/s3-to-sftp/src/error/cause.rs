@@ -381,6 +381,8 @@ impl Cause {
                 | sftp::Error::CutShort { .. }
                 | sftp::Error::NotTold
                 | sftp::Error::NotShared
+                | sftp::Error::SeveralRefused(_)
+                | sftp::Error::NotGoneOnWith(_)
                 | sftp::Error::Appended { .. } => "SftpProtocol",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },

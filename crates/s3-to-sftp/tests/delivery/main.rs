@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `world` | an S3, a server, and what a test asks of them |
 //! | `promises` | what is promised on any server: bodies, each run in every world |
-//! | `embedded`, `openssh` | the worlds; sshd only with the feature `real-servers` |
+//! | `files` | what a server has, looked at from behind |
+//! | `embedded`, `openssh`, `servers` | the worlds; real servers only with the feature `real-servers` |
 //! | `host_keys` | host keys as `ssh-keygen` makes them, on sshd |
 //! | `keys` | each type of key in each format, and certificates, at sshd |
 //! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
@@ -12,6 +13,7 @@
 
 mod bad_input;
 mod embedded;
+mod files;
 #[cfg(feature = "real-servers")]
 mod host_keys;
 mod keys;
@@ -19,4 +21,6 @@ mod logins;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;
+#[cfg(feature = "real-servers")]
+mod servers;
 mod world;

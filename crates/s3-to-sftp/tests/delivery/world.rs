@@ -2,8 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +20,28 @@ use testkit::s3::{Action, S3Server, Store};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 
+use crate::files::Files;
+
 pub(crate) struct World {
     pub(crate) s3: S3Server,
     pub(crate) account: Account,
+    pub(crate) files: Files,
+    lacks: &'static [Lack],
     /// The server: it runs as long as this is held.
     _server: Box<dyn Any>,
+}
+
+/// What a server cannot do, so that a promise is kept in another way: docs/servers.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// A file is written through one channel, whatever is set.
+    SeveralChannels,
+    /// A file cannot be gone on with: it is begun anew, and has to fit into one invocation.
+    GoingOn,
+    /// A file's permissions are the server's own.
+    Modes,
+    /// A file is not made shorter: `direct` removes an old one that is longer.
+    Cutting,
 }
 
 impl World {
@@ -36,9 +52,25 @@ impl World {
         s3.store().create_bucket(Self::BUCKET);
         Self {
             s3,
+            files: Files::Directory(account.home.clone()),
+            lacks: &[],
             account,
             _server: Box::new(server),
         }
+    }
+
+    /// With files elsewhere than in a directory.
+    pub(crate) fn over(self, files: Files) -> Self {
+        Self { files, ..self }
+    }
+
+    pub(crate) fn lacking(self, lacks: &'static [Lack]) -> Self {
+        Self { lacks, ..self }
+    }
+
+    /// Whether the server lacks this. What is promised is then kept in another way, which the table of servers tells.
+    pub(crate) fn lacks(&self, lack: Lack) -> bool {
+        self.lacks.contains(&lack)
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -72,11 +104,12 @@ impl World {
     }
 
     pub(crate) fn file(&self, name: &str) -> Vec<u8> {
-        fs::read(self.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        let file = self.files.read(name);
+        file.unwrap_or_else(|| panic!("{name} is not there"))
     }
 
-    pub(crate) fn write_file(&self, name: &str, content: &str) {
-        fs::write(self.home().join(name), content).expect("the home can be written to");
+    pub(crate) fn write_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        self.files.write(name, content.as_ref());
     }
 
     /// Time enough for every body, and an end to one that hangs.
@@ -164,31 +197,13 @@ impl World {
         outcome
     }
 
-    /// Every file under the home, as paths relative to it.
-    pub(crate) fn files(&self) -> BTreeSet<String> {
-        let mut files = BTreeSet::new();
-        let mut directories = vec![PathBuf::new()];
-        while let Some(directory) = directories.pop() {
-            for entry in fs::read_dir(self.home().join(&directory)).expect("the home is there") {
-                let entry = entry.expect("the entry is readable");
-                let path = directory.join(entry.file_name());
-                if entry.file_type().expect("the type is known").is_dir() {
-                    directories.push(path);
-                } else {
-                    files.insert(path.to_string_lossy().into_owned());
-                }
-            }
-        }
-        files
-    }
-
     pub(crate) fn assert_only(&self, expected: &[&str]) {
         let expected: BTreeSet<String> = expected.iter().map(|it| (*it).to_owned()).collect();
-        assert_eq!(self.files(), expected);
+        assert_eq!(self.files.names(), expected);
     }
 
     pub(crate) fn assert_no_temporary(&self) {
-        let files = self.files();
+        let files = self.files.names();
         assert!(
             !files.iter().any(|name| name.ends_with(".part")),
             "{files:?}"

@@ -12,6 +12,8 @@ use russh::keys::{HashAlg, PrivateKey};
 pub(super) struct Keys {
     /// The user's private key, in OpenSSH format.
     pub(super) user: String,
+    /// The user's public key, one line.
+    pub(super) user_public: String,
     /// The host's public key, one line `ssh-ed25519 AAAA…`.
     pub(super) host: String,
     /// `SHA256:…`.
@@ -38,6 +40,7 @@ impl Keys {
         crate::secrets::register(&text(&user));
         Self {
             user: text(&user),
+            user_public: public(&user),
             host: public(&host),
             fingerprint: host.public_key().fingerprint(HashAlg::Sha256).to_string(),
         }

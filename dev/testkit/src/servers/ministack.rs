@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
+use super::keys::Keys;
 use super::process::{Process, Waited};
 use super::{Missing, TRIES, find, free_port, workspace};
 
@@ -33,19 +34,43 @@ impl MiniStack {
     ///
     /// When it is installed and does not start, with what it wrote.
     pub async fn start() -> Result<Self, Missing> {
+        let directory = directory();
+        Self::start_in(directory, &[]).await
+    }
+
+    /// With a Transfer Family server that will listen on `sftp_port`, and the keys of it and of a user.
+    pub(super) async fn start_for_transfer(sftp_port: u16) -> Result<(Self, Keys), Missing> {
+        let directory = directory();
+        let keys = Keys::write(directory.path());
+        // It takes the host key that an earlier run has left.
+        let state = directory.path().join("state");
+        fs::create_dir(&state).expect("a directory can be made in a new one");
+        let left = fs::copy(
+            directory.path().join("host"),
+            state.join("transfer-host-key"),
+        );
+        left.expect("a file can be copied there");
+        let port = sftp_port.to_string();
+        let variables = [
+            ("PERSIST_STATE", "1"),
+            ("SFTP_PORT", port.as_str()),
+            ("SFTP_HOST", "127.0.0.1"),
+        ];
+        let ministack = Self::start_in(directory, &variables).await?;
+        Ok((ministack, keys))
+    }
+
+    async fn start_in(directory: TempDir, variables: &[(&str, &str)]) -> Result<Self, Missing> {
         let missing = Missing {
             program: "ministack",
             install: "make test, or in a virtual environment `pip install ministack==1.5.33` and MINISTACK=<its path>",
         };
         let program = program().ok_or(missing)?;
-        let directory = tempfile::Builder::new()
-            .prefix("ministack-")
-            .tempdir()
-            .expect("a temporary directory");
         for _ in 0..TRIES {
             let port = free_port();
-            let process =
-                Process::spawn(command(&program, &directory, port)).expect("ministack can be run");
+            let mut command = command(&program, &directory, port);
+            command.envs(variables.iter().copied());
+            let process = Process::spawn(command).expect("ministack can be run");
             // Its own word for it: an answer on the port could be somebody else's.
             let running = process
                 .wait_for_line(START, |line| line.contains("Running on http"))
@@ -95,6 +120,13 @@ impl MiniStack {
     pub fn process(&self) -> &Process {
         &self.process
     }
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("ministack-")
+        .tempdir()
+        .expect("a temporary directory")
 }
 
 fn program() -> Option<PathBuf> {

@@ -14,6 +14,7 @@
 //! | [`rclone`] | rclone's `serve sftp`: Go's server |
 //! | [`pipes`] | OpenSSH's `sftp-server` without SSH, on its standard input and output |
 //! | [`ministack`] | MiniStack, an emulator of AWS |
+//! | [`transfer`] | its Transfer Family server |
 //! | [`process`] | any of them: its output, its end |
 //! | `user` | a user of this machine, for sshd |
 //! | `keys` | the keys of one run |
@@ -28,6 +29,7 @@ pub mod proftpd;
 pub mod rclone;
 pub mod sshd;
 pub(crate) mod thread;
+pub mod transfer;
 mod user;
 
 pub use asyncssh::AsyncSsh;
@@ -36,6 +38,7 @@ pub use pipes::SftpServerProcess;
 pub use proftpd::ProFtpd;
 pub use rclone::Rclone;
 pub use sshd::Sshd;
+pub use transfer::Transfer;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -146,7 +146,7 @@ async fn two_objects_with_one_path_arrive_in_the_order_of_the_event() {
         let deliverer = world.deliverer(&[("SSH_FILENAME", template)]);
         let outcomes = deliver_all(&world, &deliverer, &["a/f", "b/f"]).await;
         assert_all_delivered(&outcomes);
-        let files = world.files();
+        let files = world.files.names();
         assert_eq!(files.len(), 1, "{files:?}");
         for file in files {
             assert_eq!(world.file(&file), b"second", "{template}");

@@ -2,13 +2,14 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use s3_to_sftp::error::VerdictKind;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
 use testkit::proxy::Proxy;
-use testkit::sftp::{Action, Operation, every, flags, nth, once};
+use testkit::sftp::{Action, Operation, every, flags, nth, once, status};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -36,6 +37,34 @@ async fn a_connection_that_breaks_is_gone_on_with_from_the_acknowledged_byte() {
         open.connection == 2 && open.path.as_deref().is_some_and(|it| it.ends_with(".part"))
     });
     assert_eq!(again.expect("it is opened").flags, flags::WRITE);
+    world.assert_only(&["f"]);
+}
+
+/// `rclone serve sftp` without a cache: it writes from the first byte on, in order.
+#[tokio::test]
+async fn a_server_that_writes_from_the_beginning_only() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    let has_begun = AtomicBool::new(false);
+    server.hook(move |request| {
+        if request.operation != Operation::Write || request.connection == 1 {
+            return Action::Pass;
+        }
+        if request.offset == 0 {
+            has_begun.store(true, Ordering::SeqCst);
+        }
+        if has_begun.load(Ordering::SeqCst) {
+            Action::Pass
+        } else {
+            Action::Status(status::FAILURE, "Illegal seek".into())
+        }
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    assert!(!world.has_source("f"));
     world.assert_only(&["f"]);
 }
 

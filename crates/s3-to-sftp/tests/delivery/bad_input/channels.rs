@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use s3_to_sftp::receipt::Outcome;
@@ -284,10 +285,10 @@ async fn a_further_channel_whose_close_is_refused() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_refused_on_a_further_channel() {
+async fn a_disk_that_is_full_under_several_channels() {
     let (world, server, proxy) = far(SftpServer::builder()).await;
     server.hook(|request| {
-        match is_further(request, Operation::Write) && request.offset > 12_000_000 {
+        match request.operation == Operation::Write && request.offset > 12_000_000 {
             true => Action::no_space(),
             false => Action::Pass,
         }
@@ -295,9 +296,40 @@ async fn a_write_that_is_refused_on_a_further_channel() {
     let port = proxy.port().to_string();
     let settings = [("SSH_CHANNELS", "3"), ("SSH_PORT", &port)];
     let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
-    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let report = error.report();
+    assert!(report.contains("No space left on device"), "{report}");
     assert!(world.has_source("f"));
     world.assert_only(&[]);
+}
+
+/// mod_sftp: once there is a second channel, what any of them writes is refused, and what is asked then is not answered.
+#[tokio::test]
+async fn a_server_that_mixes_up_its_channels() {
+    let (world, server, proxy) = far(SftpServer::builder()).await;
+    let is_mixed_up = AtomicBool::new(false);
+    server.hook(move |request| {
+        if request.connection > 1 {
+            return Action::Pass;
+        }
+        if is_further(request, Operation::Open) {
+            is_mixed_up.store(true, Ordering::SeqCst);
+        }
+        let is_mixed_up = is_mixed_up.load(Ordering::SeqCst);
+        match request.operation {
+            Operation::Write if is_mixed_up => Action::Status(9, "Invalid handle".into()),
+            Operation::Remove if is_mixed_up => Action::Drop,
+            _ => Action::Pass,
+        }
+    });
+    arrives(&world, &proxy, "4").await;
+    assert_eq!(server.connections(), 2, "the first one is of no use");
+    let mut writes = server.requests_of(Operation::Write);
+    writes.retain(|write| write.connection == 2);
+    let channels: BTreeSet<u64> = writes.iter().map(|write| write.channel).collect();
+    assert_eq!(channels.len(), 1, "it is remembered");
 }
 
 /// The link breaks while several channels write: what the slowest of them had acknowledged is where it goes on.

@@ -84,9 +84,13 @@ async fn the_old_file_has_its_name_back_when_a_continuation_fails() {
     );
     assert_eq!(world.file("f"), b"old");
     assert!(
-        !world.files().iter().any(|name| name.ends_with(".old.part")),
+        !world
+            .files
+            .names()
+            .iter()
+            .any(|name| name.ends_with(".old.part")),
         "{:?}",
-        world.files()
+        world.files.names()
     );
 }
 

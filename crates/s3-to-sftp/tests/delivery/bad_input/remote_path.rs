@@ -93,7 +93,7 @@ async fn a_remote_path_that_leads_astray_is_refused_and_the_others_are_delivered
     }
     invocation.finish().await;
     assert_eq!(
-        world.files().len(),
+        world.files.names().len(),
         astray.len(),
         "the good ones and nothing else"
     );

@@ -34,9 +34,7 @@ pub(crate) async fn every_size_arrives_byte_by_byte(world: World) {
         };
         assert_eq!(receipt.bytes, size as u64);
         assert_eq!(receipt.size, SizeCheck::Equal);
-        let file = world.home().join(&key);
-        let difference = payload::first_difference_in_file(file, size as u64);
-        assert_eq!(difference.expect("the file is there"), None, "{size}");
+        assert!(world.file(&key) == payload::ramp(size), "{size}");
         assert!(!world.has_source(&key), "{size}: the source is deleted");
     }
     world.assert_no_temporary();
@@ -86,10 +84,10 @@ pub(crate) async fn nobody_sees_half_a_file(world: World) {
     const SIZE: usize = 8 * 1024 * 1024;
     world.write_file("data.bin", "old");
     world.put("data.bin", payload::ramp(SIZE));
-    let home = world.home().to_owned();
+    let files = world.files.clone();
     let (seen_sender, seen) = std::sync::mpsc::channel();
     let mut hook = Some(move || {
-        let seen = std::fs::read(home.join("data.bin")).expect("the old file is there");
+        let seen = files.read("data.bin").expect("the old file is there");
         seen_sender.send(seen).expect("the test waits");
     });
     world.s3.hook(move |request| {
@@ -163,7 +161,8 @@ pub(crate) async fn a_version_is_delivered_once_and_stays_in_the_history(world: 
         3,
         "two versions and a marker"
     );
-    std::fs::remove_file(world.home().join("f")).expect("the partner takes the file");
+    // The partner takes the file.
+    world.files.remove("f");
     let again = world.deliver_from("versions", "f").await;
     assert!(matches!(again, Outcome::Gone(_)), "{again:?}");
     world.assert_only(&[]);

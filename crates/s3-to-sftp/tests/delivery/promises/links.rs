@@ -15,7 +15,7 @@ use testkit::s3::Action;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::world::{World, job};
+use crate::world::{Lack, World, job};
 
 /// Takes messages as a queue would.
 #[derive(Debug, Default)]
@@ -128,9 +128,13 @@ pub(crate) async fn several_channels_write_one_file(world: World) {
     let port = proxy.port().to_string();
     let deliverer = world.deliverer(&[("SSH_PORT", &port), ("SSH_CHANNELS", "4")]);
     let receipt = delivered(world.deliver_by(&deliverer, "f").await);
-    assert_eq!(receipt.channels, 4);
+    let (channels, connections) = (receipt.channels, proxy.connections());
+    if world.lacks(Lack::SeveralChannels) {
+        assert_eq!(channels, 1, "{receipt:?}");
+    } else {
+        assert_eq!((channels, connections), (4, 1));
+    }
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
-    assert_eq!(proxy.connections(), 1);
     world.assert_only(&["f"]);
 }
 
@@ -150,6 +154,9 @@ pub(crate) async fn a_broken_link_is_gone_on_with(world: World) {
         "it arrived byte by byte"
     );
     world.assert_only(&["f"]);
+    if world.lacks(Lack::GoingOn) {
+        return;
+    }
     // The window, and what the kernel and the proxy held, were lost; nothing near the whole.
     let twice = proxy.bytes_sent() - SIZE as u64;
     assert!(twice < SIZE as u64 / 2, "{twice} bytes were sent twice");
@@ -161,6 +168,15 @@ pub(crate) async fn a_transfer_longer_than_an_invocation_is_handed_over(world: W
     slow(&world);
     let deliverer = world.deliverer(&[]);
     let (hops, outcome) = relay(&deliverer, "f", Duration::from_millis(1500)).await;
+    if world.lacks(Lack::GoingOn) {
+        let Outcome::Failed(error) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(error.name(), "NoProgress", "{}", error.report());
+        assert!(world.has_source("f"));
+        world.assert_only(&[]);
+        return;
+    }
     let receipt = delivered(outcome);
     assert!(hops >= 2, "{hops} hand-overs");
     assert_eq!(receipt.hops, hops);
