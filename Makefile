@@ -20,7 +20,7 @@ REAL_SERVERS := $(shell awk -F'"' 'FNR == 1 { name = "" } /^name = / && name == 
 	/^(real-servers|take-out-rules) *=/ { split($$0, it, " "); print name "/" it[1] }' \
 	crates/*/Cargo.toml dev/*/Cargo.toml | paste -sd, -)
 
-.PHONY: help demo test soak bench fuzz check package update upload readme clean
+.PHONY: help demo test soak bench servers fuzz check package update upload readme clean
 
 help: ## lists the verbs
 	@awk -F': .*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ soak: ## kills and freezes the real function on real servers, fifty times and mo
 
 bench: ## moves the same bytes by the function, sftp, rclone, lftp and Python; ARGS=--quick shows that it runs, --help the rest
 	@dev/scripts/bench.sh $(ARGS)
+
+servers: ## runs every promise against every server, and writes the table of docs/servers.md
+	@REAL_SERVERS="$(REAL_SERVERS)" dev/scripts/servers.sh
 
 fuzz: ## runs the fuzz targets for a minute each; ARGS="--seconds N TARGET…", --help
 	@dev/scripts/fuzz.sh $(ARGS)

@@ -44,6 +44,8 @@ if cargo nextest --version >/dev/null 2>&1; then
     written=$target_dir/nextest/default/junit.xml
     rm -f "$written"
     cargo nextest run "${selection[@]}"
+    step 'comparing the table of servers with what they have shown'
+    .test/venv/bin/python dev/checks/servers.py "$written"
 else
     step "building and running the tests, with $REAL_SERVERS (cargo-nextest would be faster)"
     written=$SECRET_SCAN/cargo-test.txt

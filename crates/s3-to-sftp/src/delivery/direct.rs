@@ -57,7 +57,10 @@ impl<R: Relay> Attempt<'_, R> {
             }
             timeline.enter(Stage::Verify);
             let mut look = self.look();
-            let (written, looked) = tokio::join!(file.finish(self.version.size), look.confirm());
+            let (written, looked) = tokio::join!(
+                file.finish(self.version.size, self.is_old_file_removed),
+                look.confirm()
+            );
             let written = written?;
             timeline.enter(Stage::LastLook);
             match looked.map_err(Stop::from) {

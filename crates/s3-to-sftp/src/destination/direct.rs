@@ -85,12 +85,13 @@ impl<'a> Direct<'a> {
         })
     }
 
-    /// Cuts what an older, longer file has left behind the new one's end, closes, and compares.
-    pub(crate) async fn finish(&self, expected: u64) -> Result<Written, Cause> {
+    /// Cuts what an older, longer file has left behind the new one's end, closes, and compares. Where the server does not
+    /// tell how long it is, it may be such a one, unless it `is_new`.
+    pub(crate) async fn finish(&self, expected: u64, is_new: bool) -> Result<Written, Cause> {
         let (session, to) = (self.session, self.place.path.full());
         let handle = self.upload.handle();
         let told = answered(session.fstat(handle).await)?.and_then(|it| it.size);
-        if told.is_some_and(|found| found > expected) {
+        if told.map_or(!is_new, |found| found > expected) {
             let cut = Attributes {
                 size: Some(expected),
                 ..Attributes::default()

@@ -38,6 +38,8 @@ pub(crate) enum Lack {
     SeveralChannels,
     /// A file cannot be gone on with: it is begun anew, and has to fit into one invocation.
     GoingOn,
+    /// Whether a file is there, and how long it is.
+    Telling,
     /// A file's permissions are the server's own.
     Modes,
     /// A file is not made shorter: `direct` removes an old one that is longer.
@@ -68,9 +70,14 @@ impl World {
         Self { lacks, ..self }
     }
 
-    /// Whether the server lacks this. What is promised is then kept in another way, which the table of servers tells.
+    /// Whether the server lacks this. What is promised is then kept in another way, which the table of servers tells: it is
+    /// made of these lines (dev/checks/servers.py).
     pub(crate) fn lacks(&self, lack: Lack) -> bool {
-        self.lacks.contains(&lack)
+        let lacks = self.lacks.contains(&lack);
+        if lacks {
+            println!("lacks: {lack:?}");
+        }
+        lacks
     }
 
     pub(crate) fn home(&self) -> &Path {

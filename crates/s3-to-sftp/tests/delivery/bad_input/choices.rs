@@ -2,7 +2,7 @@
 
 use s3_to_sftp::error::VerdictKind;
 use s3_to_sftp::event::Skip;
-use s3_to_sftp::receipt::{Durable, Outcome, Published};
+use s3_to_sftp::receipt::{Durable, Outcome, Published, SizeCheck};
 use testkit::payload;
 use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, nth, once, status};
 
@@ -114,6 +114,29 @@ async fn a_direct_upload_over_a_longer_file_that_cannot_be_cut() {
         let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
         let receipt = delivered(world.deliver_by(&deliverer, "f").await);
         assert_eq!(receipt.published, Published::DirectWithGap);
+        assert!(world.file("f") == payload::ramp(50_000));
+        world.assert_only(&["f"]);
+    }
+}
+
+/// Nobody tells how long the old file is: it is cut all the same, or removed.
+#[tokio::test]
+async fn a_direct_upload_over_a_file_of_which_nothing_is_told() {
+    for (may_cut, published) in [(true, Published::Direct), (false, Published::DirectWithGap)] {
+        let (world, server) = world().await;
+        world.put("f", payload::ramp(50_000));
+        world.write_file("f", payload::seeded(1, 80_000));
+        server.hook(move |request| match request.operation {
+            Operation::Stat | Operation::Lstat | Operation::Fstat => {
+                Action::refuse(status::OP_UNSUPPORTED)
+            }
+            Operation::Fsetstat if !may_cut => Action::refuse(status::OP_UNSUPPORTED),
+            _ => Action::Pass,
+        });
+        let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+        let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+        assert_eq!(receipt.published, published);
+        assert_eq!(receipt.size, SizeCheck::NotTold);
         assert!(world.file("f") == payload::ramp(50_000));
         world.assert_only(&["f"]);
     }

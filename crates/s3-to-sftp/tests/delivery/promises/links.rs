@@ -106,8 +106,11 @@ fn hold_the_rest(world: &World) -> (oneshot::Receiver<()>, oneshot::Sender<()>) 
     let (release, released) = oneshot::channel::<()>();
     let mut hold = Some((reached_sender, released));
     world.s3.clear_hooks();
+    // Where nothing can be gone on with, it is asked for from its beginning.
+    let is_begun_anew = world.lacks(Lack::GoingOn);
     world.s3.hook(move |request| {
-        let is_it = request.operation == "GetObject" && request.range.is_some();
+        let is_object = request.operation == "GetObject" && request.key == "f";
+        let is_it = is_object && (request.range.is_some() || is_begun_anew);
         match hold.take_if(|_| is_it) {
             Some((reached, released)) => Action::hold_at(500_000, async {
                 _ = reached.send(());
