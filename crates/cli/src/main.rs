@@ -225,5 +225,6 @@ fn start_logging() {
     reason = "logging has not begun: its level is one of the settings"
 )]
 fn complain(problems: &str) {
-    eprintln!("{problems}");
+    // Where nobody reads it, there is nothing to complain of.
+    _ = writeln!(io::stderr(), "{problems}");
 }

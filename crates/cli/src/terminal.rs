@@ -1,5 +1,7 @@
 //! Lines for people, and bars below them where standard error is a terminal.
 
+mod forgiving;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -11,7 +13,8 @@ use s3_to_sftp::object::ObjectName;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// All bars. It draws nothing where standard error is no terminal.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(forgiving::target()));
 
 /// How often a bar is drawn at least, so that it shows when nothing moves.
 const TICK: Duration = Duration::from_millis(250);
@@ -37,9 +40,11 @@ impl MakeWriter<'_> for AboveBars {
 }
 
 impl Write for AboveBars {
+    /// The subscriber writes whole lines. A terminal that has disappeared is no error: the subscriber would complain of it
+    /// there, and panic.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The subscriber writes whole lines.
-        BARS.suspend(|| io::stderr().write(bytes))
+        _ = BARS.suspend(|| io::stderr().write_all(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -78,3 +78,35 @@ async fn a_terminal_has_bars_with_rate_and_remaining_time_and_the_lines_above_th
     let last = text.rsplit("delivered").next().unwrap_or_default();
     assert!(!last.contains("MiB/s"), "the bar is cleared: {text:?}");
 }
+
+/// The window is closed, or the line to it breaks: as with Ctrl-C, though nobody reads what is said.
+#[cfg(feature = "real-servers")]
+#[tokio::test]
+async fn a_terminal_that_disappears_breaks_off_what_is_on_its_way() {
+    let world = World::new().await;
+    let proxy = Proxy::start(world.sftp.port()).await;
+    world.s3.put(BUCKET, "large", payload::ramp(8 << 20));
+    proxy.rate(256 << 10);
+    let line = format!(
+        "{} send --move s3://inbox/large",
+        env!("CARGO_BIN_EXE_s3-to-sftp")
+    );
+    let arguments = ["--quiet", "--command", &line, "/dev/null"];
+    let mut command = world.within(Command::new("script"), &arguments);
+    let port = proxy.port().to_string();
+    let terminal = command.env("SSH_PORT", &port).env("TERM", "xterm").spawn();
+    let mut terminal = terminal.expect("script starts");
+    while proxy.bytes_sent() < 512 << 10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.files().len(), 1, "a temporary");
+    terminal.kill().await.expect("it can be killed");
+    proxy.rate(0);
+    let taken_back = async {
+        while !world.files().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, taken_back).await.expect("it is taken back");
+    assert!(world.s3.exists(BUCKET, "large"));
+}
