@@ -10,9 +10,11 @@
 //! | `aws` | the AWS command line |
 //! | `account` | an AWS account with buckets, and the server to deliver to |
 //! | `queue` | queues of the account |
+//! | `bus` | event buses of the account |
 //! | `backfill` | what lies in the bucket already: a listing, task by task |
 //! | `sweep` | a schedule that finds what no event told of |
 //! | `process` | the function's processes, as the system sees them |
+//! | `receipts` | `RECEIPT_BUS` |
 //! | `relay` | an object that takes many invocations; messages that fail |
 //! | `crowd` | many small objects, and the partner's cap |
 //! | `sessions` | what sshd has seen of its clients |
@@ -25,10 +27,12 @@
 mod account;
 mod aws;
 mod backfill;
+mod bus;
 mod check;
 mod crowd;
 mod process;
 mod queue;
+mod receipts;
 mod relay;
 mod secrets;
 mod sessions;

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::account::{Account, FUNCTION, INBOX, package};
+use crate::bus::create_rule;
 use crate::queue::{Queue, create_queue, create_queue_before, held, trigger_by};
 
 const TIMEOUT: u32 = 10;
@@ -46,26 +47,7 @@ async fn rule(account: &Account, name: &str, prefix: &str, target: &str) {
             "object": { "key": [{ "prefix": prefix }] }
         }
     });
-    let pattern = pattern.to_string();
-    let rule = [
-        "events",
-        "put-rule",
-        "--name",
-        name,
-        "--event-pattern",
-        &pattern,
-    ];
-    account.aws.run(&rule).await;
-    let targets = json!([{ "Id": "to-sftp", "Arn": target }]).to_string();
-    let put = [
-        "events",
-        "put-targets",
-        "--rule",
-        name,
-        "--targets",
-        &targets,
-    ];
-    account.aws.run(&put).await;
+    create_rule(account, "default", name, &pattern, target).await;
 }
 
 async fn is_empty(account: &Account, queue: &Queue) -> bool {
