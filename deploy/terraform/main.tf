@@ -29,9 +29,12 @@ locals {
     Queue           = var.name
     DeadLetterQueue = "${var.name}-dead"
     Secret          = var.name
+    ReceiptBucket   = var.receipt_bucket
+    ReceiptPrefix   = var.receipt_prefix
   }
   policies = concat(
     ["logs", "source-${var.after_delivery}", "queue", "dead-letter-queue", "secrets-manager"],
+    var.receipt_bucket == "" ? [] : ["receipt-prefix"],
     local.is_in_vpc ? ["vpc"] : [],
   )
   # The last part of a key's ARN.
@@ -159,11 +162,25 @@ resource "aws_lambda_function" "function" {
         S3_AFTER_DELIVERY     = var.after_delivery == "move" ? "move:s3://${var.archive_bucket}/${var.archive_prefix}" : var.after_delivery
         DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letter_queue.url
         SWEEP_QUEUE_URL       = local.sweeps ? aws_sqs_queue.queue.url : ""
+        RECEIPT_BUS           = var.receipt_bus
+        RECEIPT_PREFIX        = var.receipt_bucket == "" ? "" : "s3://${var.receipt_bucket}/${var.receipt_prefix}"
       },
     )
   }
 
-  depends_on = [aws_iam_role_policy.policy]
+  lifecycle {
+    # Else nothing would say so: there is no bucket to write to, or every object of it would be a receipt.
+    precondition {
+      condition     = (var.receipt_bucket == "") == (var.receipt_prefix == "")
+      error_message = "receipt_bucket and receipt_prefix go together."
+    }
+    precondition {
+      condition     = var.receipt_bucket != var.bucket || !startswith(var.prefix, var.receipt_prefix)
+      error_message = "What lies below receipt_prefix is never delivered, so prefix cannot."
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.policy, aws_iam_role_policy.receipt_bus]
 }
 
 # A file that takes more than about 16 invocations is no endless loop; the function has bounds of its own.
@@ -207,6 +224,19 @@ resource "aws_iam_role_policy" "policy" {
   name     = each.value
   role     = aws_iam_role.role.id
   policy   = templatefile("${path.module}/../iam/${each.value}.json", local.names)
+}
+
+resource "aws_iam_role_policy" "receipt_bus" {
+  count = var.receipt_bus == "" ? 0 : 1
+  name  = "receipt-bus"
+  role  = aws_iam_role.role.id
+  # The bus may be another region's or account's.
+  policy = templatefile("${path.module}/../iam/receipt-bus.json", merge(local.names, {
+    Partition  = split(":", var.receipt_bus)[1]
+    Region     = split(":", var.receipt_bus)[3]
+    Account    = split(":", var.receipt_bus)[4]
+    ReceiptBus = trimprefix(split(":", var.receipt_bus)[5], "event-bus/")
+  }))
 }
 
 resource "aws_iam_role_policy" "kms" {

@@ -67,6 +67,10 @@ variable "settings" {
     condition     = length(setintersection(keys(var.settings), ["SSH_PASSWORD", "SSH_PRIVATE_KEY", "SSH_PASSPHRASE"])) == 0
     error_message = "What is set here is in Terraform's state: put the login into the secret."
   }
+  validation {
+    condition     = length(setintersection(keys(var.settings), ["RECEIPT_BUS", "RECEIPT_PREFIX"])) == 0
+    error_message = "The role needs a policy for these: set receipt_bus, receipt_bucket and receipt_prefix."
+  }
 }
 
 variable "maximum_concurrency" {
@@ -152,9 +156,36 @@ variable "sweep_older_than" {
 }
 
 variable "log_retention" {
-  description = "Days that the log, and so the receipts, are kept."
+  description = "Days that the log, and so the receipts in it, are kept."
   type        = number
   default     = 90
+}
+
+variable "receipt_bus" {
+  description = "ARN of an event bus that gets an event for each delivery and each failure."
+  type        = string
+  default     = ""
+  validation {
+    condition     = can(regex("^(arn:[^:]+:events:[^:]+:[^:]+:event-bus/[^*?\"$\\\\]+)?$", var.receipt_bus))
+    error_message = "The ARN of an event bus, arn:aws:events:REGION:ACCOUNT:event-bus/NAME."
+  }
+}
+
+variable "receipt_bucket" {
+  description = "Bucket that gets an object for each delivery, its receipt."
+  type        = string
+  default     = ""
+}
+
+variable "receipt_prefix" {
+  description = "What the keys of the receipts begin with, such as receipts/acme/. What lies below it is never delivered."
+  type        = string
+  default     = ""
+  validation {
+    # The function writes below a folder, and its role may not write beside it.
+    condition     = can(regex("^([^/*?\"$\\\\]+/)*$", var.receipt_prefix))
+    error_message = "It ends in /, and has none of * ? \" $ \\."
+  }
 }
 
 # Network and keys.

@@ -24,14 +24,14 @@ NOT_IN_A_TEMPLATE = {
     "SSH_PRIVATE_KEY": "the secret's",
     "SSH_PASSPHRASE": "the secret's",
     "LOGGING_LEVEL": "ApplicationLogLevel goes before it",
-    # Set at the function when the stack is there, with deploy/iam/receipts.json: docs/receipts.md says how.
-    "RECEIPT_BUS": "a bus of one's own, for several partners",
-    "RECEIPT_PREFIX": "a bucket of one's own, for several partners",
     # The alarm and the dashboard look for them under these names.
     "POWERTOOLS_METRICS_NAMESPACE": "the stack's own",
     "POWERTOOLS_METRICS_DISABLED": "the stack's own",
     "POWERTOOLS_SERVICE_NAME": "the stack's own",
 }
+
+# Policies, and the settings that they are for.
+RECEIPTS = {"receipt-bus": "RECEIPT_BUS", "receipt-prefix": "RECEIPT_PREFIX"}
 
 # What CloudFormation makes in one resource, Terraform makes in these.
 TERRAFORM = {
@@ -49,7 +49,9 @@ TERRAFORM = {
     "AWS::CloudWatch::Dashboard": ["aws_cloudwatch_dashboard"],
 }
 # A role's policies are properties of it in CloudFormation.
-ROLE_POLICIES = {("aws_iam_role_policy", name) for name in ("policy", "kms", "sweep")}
+ROLE_POLICIES = {("aws_iam_role_policy", name) for name in ("policy", "receipt_bus", "kms", "sweep")}
+# Of what an ARN names, by resources of their own in the module: the key, and the bus.
+BY_ARN = {"kms", "receipt-bus"}
 
 complaints = []
 
@@ -116,6 +118,12 @@ ARNS = {
     ("Secret", "Id"): "arn:${Partition}:secretsmanager:${Region}:${Account}:secret:${Secret}-??????",
 }
 KEY = "arn:${Partition}:kms:${Region}:${Account}:key/${KmsKey}"
+# Parameters that are ARNs themselves.
+PARAMETERS = {
+    "KmsKey": KEY,
+    "BucketKmsKey": KEY,
+    "ReceiptBus": "arn:${Partition}:events:${Region}:${Account}:event-bus/${ReceiptBus}",
+}
 
 
 def as_in_iam(value):
@@ -132,8 +140,8 @@ def as_in_iam(value):
         return ARNS[tuple(value["Fn::GetAtt"])]
     if "Fn::If" in value:
         return as_in_iam(value["Fn::If"][1])
-    if value.get("Ref") in ("KmsKey", "BucketKmsKey"):
-        return KEY
+    if value.get("Ref") in PARAMETERS:
+        return PARAMETERS[value["Ref"]]
     return {name: as_in_iam(item) for name, item in value.items()}
 
 
@@ -163,6 +171,8 @@ def check_settings(path, template, all_of_them):
         expect(not missing, f"{path} sets nothing of {sorted(missing)}: a parameter, or a reason in dev/checks/deploy.py")
     expect(variables["SSH_KEEP_CONNECTION"] == "no", f"{path}: a frozen environment would hold its connection")
     expect("SSH_PASSWORD" not in variables, f"{path} holds a password")
+    for name, setting in RECEIPTS.items():
+        expect((name in policies(template)) == (setting in variables), f"{path}: {setting} and its policy go together")
 
 
 def check_parameters(path, template):
@@ -304,9 +314,9 @@ def check_terraform(path, template):
     expect("dead_letter_config" in target and len(target["depends_on"]) == 2, "module: the rule's target")
     environment = str(resources["aws_lambda_function", "function"]["environment"])
     variables_there = set(properties(template, "Function")["Environment"]["Variables"])
-    for name in set(re.findall(r"\b((?:SSH|S3|DEAD|SWEEP)_[A-Z_]+)\b", environment)) - {"SSH_HOST"}:
+    for name in set(re.findall(r"\b((?:SSH|S3|DEAD|SWEEP|RECEIPT)_[A-Z_]+)\b", environment)) - {"SSH_HOST"}:
         expect(name in variables_there, f"module: {name} is not in {path}")
-    for name in ("SSH_SECRET", "S3_AFTER_DELIVERY", "DEAD_LETTER_QUEUE_URL", "SWEEP_QUEUE_URL"):
+    for name in ("SSH_SECRET", "S3_AFTER_DELIVERY", "DEAD_LETTER_QUEUE_URL", "SWEEP_QUEUE_URL", *RECEIPTS.values()):
         expect(name in environment, f"module: {name} is missing")
     expect('SSH_KEEP_CONNECTION = "no"' in environment, "module: a frozen environment would hold its connection")
 
@@ -315,11 +325,11 @@ def check_terraform(path, template):
     sources = {name for name in policies(template) if name.startswith("source-")}
     expect("source-${var.after_delivery}" in local["policies"], "module: the policy of the source")
     expect(
-        named == set(policies(template)) - sources - {"kms"},
+        named == set(policies(template)) - sources - BY_ARN,
         f"module: policies {sorted(named)}",
     )
     for name in policies(template):
-        left_open = set(re.findall(r"\$\{(\w+)\}", read(f"deploy/iam/{name}.json"))) - set(local["names"]) - {"KmsKey"}
+        left_open = set(re.findall(r"\$\{(\w+)\}", read(f"deploy/iam/{name}.json"))) - set(local["names"]) - {"KmsKey", "ReceiptBus"}
         expect(not left_open, f"module: {left_open} of deploy/iam/{name}.json")
 
     for name, parameter in template["Parameters"].items():

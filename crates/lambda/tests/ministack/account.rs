@@ -217,9 +217,14 @@ impl Account {
 
     /// The keys in the inbox.
     pub(crate) async fn inbox(&self) -> Vec<String> {
+        self.keys(INBOX).await
+    }
+
+    /// The keys in a bucket.
+    pub(crate) async fn keys(&self, bucket: &str) -> Vec<String> {
         let listing = self
             .aws
-            .run(&["s3api", "list-objects-v2", "--bucket", INBOX])
+            .run(&["s3api", "list-objects-v2", "--bucket", bucket])
             .await;
         let objects = listing["Contents"].as_array().cloned().unwrap_or_default();
         let keys = objects.iter().filter_map(|object| object["Key"].as_str());
@@ -255,6 +260,15 @@ impl Account {
         let path = self.directory.path().join(name);
         fs::write(&path, content).expect("a file can be written");
         path
+    }
+
+    /// What an object holds.
+    pub(crate) async fn read(&self, place: &str) -> Vec<u8> {
+        let file = self.write("object", "");
+        self.aws
+            .run(&["s3", "cp", "--only-show-errors", place, text(&file)])
+            .await;
+        fs::read(&file).expect("a copy")
     }
 
     async fn copy(&self, file: &Path, to: &str) {

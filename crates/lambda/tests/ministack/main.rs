@@ -14,7 +14,7 @@
 //! | `backfill` | what lies in the bucket already: a listing, task by task |
 //! | `sweep` | a schedule that finds what no event told of |
 //! | `process` | the function's processes, as the system sees them |
-//! | `receipts` | `RECEIPT_BUS` |
+//! | `receipts` | `RECEIPT_BUS` and `RECEIPT_PREFIX`, of a function and of a stack |
 //! | `relay` | an object that takes many invocations; messages that fail |
 //! | `crowd` | many small objects, and the partner's cap |
 //! | `sessions` | what sshd has seen of its clients |

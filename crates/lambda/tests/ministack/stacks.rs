@@ -189,7 +189,7 @@ async fn the_direct_trigger_keeps_what_failed_and_takes_it_again() {
 }
 
 /// Somebody who walks through docs/deploy.md.
-struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     account: &'a Account,
     docs: String,
     directory: TempDir,
@@ -197,7 +197,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// In a directory where all is as in a checkout: the templates, and a `make` that has made the package already.
-    fn new(account: &'a Account) -> Self {
+    pub(crate) fn new(account: &'a Account) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);
@@ -225,7 +225,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The commands of a section.
-    fn commands(&self, title: &str) -> Vec<String> {
+    pub(crate) fn commands(&self, title: &str) -> Vec<String> {
         let mut sections = self.docs.split("\n## ");
         let section = sections
             .find(|it| it.starts_with(&format!("{title}\n")))
@@ -236,14 +236,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Runs the n-th of the four commands as it is written, for a partner of this name.
-    async fn command(&self, number: usize, partner: &str) {
+    pub(crate) async fn command(&self, number: usize, partner: &str) {
         let commands = self.commands("One partner in four commands");
         assert_eq!(commands.len(), 4, "{commands:?}");
         self.run(&commands[number - 1].replace("acme", partner))
             .await;
     }
 
-    async fn run(&self, line: &str) {
+    pub(crate) async fn run(&self, line: &str) {
+        let (well, said) = self.attempt(line).await;
+        assert!(well, "{line}\nfailed:\n{said}");
+    }
+
+    /// Whether a command goes well, and what it says.
+    pub(crate) async fn attempt(&self, line: &str) -> (bool, String) {
         let mut command = Command::new("bash");
         command.args(["-euo", "pipefail", "-c", line]);
         command.current_dir(self.directory.path());
@@ -252,7 +258,7 @@ impl<'a> Walk<'a> {
         let path = std::env::var("PATH").expect("a PATH");
         command.env("PATH", format!("{}:{path}", text(&bin)));
         let (well, stdout, stderr) = aws::finish(command).await;
-        assert!(well, "{line}\nfailed:\n{stdout}\n{stderr}");
+        (well, format!("{stdout}\n{stderr}"))
     }
 
     fn write(&self, name: &str, content: &Value) {
@@ -268,7 +274,12 @@ impl<'a> Walk<'a> {
         );
     }
 
-    async fn deploy(&self, name: &'a str, server: &'a Sshd, suffix: &str) -> Partner<'a> {
+    pub(crate) async fn deploy(
+        &self,
+        name: &'a str,
+        server: &'a Sshd,
+        suffix: &str,
+    ) -> Partner<'a> {
         let login = server.account();
         let dir = login.dir.as_deref().expect("a directory of the test's");
         self.write(
@@ -299,7 +310,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A stack, and the server that it delivers to.
-struct Partner<'a> {
+pub(crate) struct Partner<'a> {
     account: &'a Account,
     name: &'a str,
     server: &'a Sshd,
@@ -336,7 +347,7 @@ impl<'a> Partner<'a> {
         }
     }
 
-    fn queue(&self) -> &Queue {
+    pub(crate) fn queue(&self) -> &Queue {
         self.queue.as_ref().expect("a queue")
     }
 
@@ -360,7 +371,7 @@ impl<'a> Partner<'a> {
         aws.run(&[&update[..], &scaling].concat()).await;
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.server.home().to_owned()
     }
 
@@ -373,7 +384,7 @@ impl<'a> Partner<'a> {
         names
     }
 
-    async fn assert_delivered(&self, path: &str, size: u64) {
+    pub(crate) async fn assert_delivered(&self, path: &str, size: u64) {
         let file = self.home().join(path);
         let what = format!("{path} is at {}", self.name);
         self.account
@@ -386,24 +397,29 @@ impl<'a> Partner<'a> {
 
 /// Makes by API what MiniStack's CloudFormation drops, and tells the function where this AWS is.
 async fn finish(account: &Account, name: &str) {
-    let aws = &account.aws;
-    let run = async |verb: &str, more: &[&str]| {
-        let of = ["lambda", verb, "--function-name", name];
-        aws.run(&[&of[..], more].concat()).await
-    };
     // RecursiveLoop of a function. Where MiniStack has learned it, this fails, and can go.
-    let loops = run("get-function-recursion-config", &[]).await;
+    let of = ["--function-name", name];
+    let get = ["lambda", "get-function-recursion-config"];
+    let loops = account.aws.run(&[get, of].concat()).await;
     assert_eq!(loops["RecursiveLoop"], "Terminate");
+    let put = ["lambda", "put-function-recursion-config"];
     let allow = ["--recursive-loop", "Allow"];
-    run("put-function-recursion-config", &allow).await;
+    account.aws.run(&[put, of, allow].concat()).await;
+    tell_where_aws_is(account, name).await;
+}
 
-    // Nothing that CloudFormation lacks: on AWS the function finds AWS by itself.
-    let configuration = run("get-function-configuration", &[]).await;
+/// Nothing that CloudFormation lacks: on AWS the function finds AWS by itself. A deployment forgets it.
+pub(crate) async fn tell_where_aws_is(account: &Account, name: &str) {
+    let of = ["--function-name", name];
+    let get = ["lambda", "get-function-configuration"];
+    let configuration = account.aws.run(&[get, of].concat()).await;
     let mut environment = configuration["Environment"].clone();
     environment["Variables"]["AWS_ENDPOINT_URL"] = account.ministack().endpoint().into();
     let file = account.write("environment", environment.to_string());
     let file = format!("file://{}", text(&file));
-    run("update-function-configuration", &["--environment", &file]).await;
+    let update = ["lambda", "update-function-configuration"];
+    let more = ["--environment", &file];
+    account.aws.run(&[update, of, more].concat()).await;
 }
 
 /// A program for the commands to find.
