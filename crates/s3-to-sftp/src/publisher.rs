@@ -22,7 +22,7 @@ use crate::record;
 use crate::settings::{S3Prefix, Settings};
 use crate::source::{S3, SourceError};
 
-/// For one try, and for all of them.
+/// For one try, and for all of them. The next object of the event may be waiting for it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -116,7 +116,8 @@ impl Publisher {
                 bucket: String::new(),
                 key: key(receipt.at, &receipt.name, &record),
             });
-            let error = s3.put_receipt(&name, record.clone()).await.err()?;
+            let put = s3.put_receipt(&name, record.clone(), timeouts());
+            let error = put.await.err()?;
             Some(NotPublished::Object {
                 why: chain(&error),
                 name,
@@ -155,13 +156,16 @@ impl Bus {
     }
 }
 
-/// The client of the bus's region, which its ARN names.
-fn client(config: &SdkConfig, bus: &str) -> EventBridge {
-    let timeouts = TimeoutConfig::builder()
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let mut config = aws_sdk_eventbridge::config::Builder::from(config).timeout_config(timeouts);
+        .build()
+}
+
+/// The client of the bus's region, which its ARN names.
+fn client(config: &SdkConfig, bus: &str) -> EventBridge {
+    let mut config = aws_sdk_eventbridge::config::Builder::from(config).timeout_config(timeouts());
     if bus.starts_with("arn:")
         && let Some(region) = bus.split(':').nth(3).filter(|region| !region.is_empty())
     {

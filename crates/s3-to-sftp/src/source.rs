@@ -167,7 +167,7 @@ impl S3 {
         Self { rules, ..self }
     }
 
-    /// Puts a receipt.
+    /// Puts a receipt, within these times and not in those of a source.
     ///
     /// # Errors
     ///
@@ -176,10 +176,14 @@ impl S3 {
         &self,
         name: &ObjectName,
         record: String,
+        timeouts: TimeoutConfig,
     ) -> Result<(), SourceError> {
         let put = self.client.put_object().bucket(&name.bucket).key(&name.key);
+        let timeouts = aws_sdk_s3::config::Builder::new().timeout_config(timeouts);
         put.content_type("application/json")
             .body(record.into_bytes().into())
+            .customize()
+            .config_override(timeouts)
             .send()
             .await
             .map(drop)

@@ -1,5 +1,7 @@
 //! Receipts for others: `RECEIPT_BUS` and `RECEIPT_PREFIX`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::aws_calls::Answer;
 use testkit::event::ObjectRef;
@@ -14,6 +16,9 @@ const PUBLISHED: [(&str, &str); 2] = [
     ("RECEIPT_BUS", "partners"),
     ("RECEIPT_PREFIX", "s3://inbox/receipts"),
 ];
+
+/// A try that is given up after three seconds, and another one; less than any other limit of AWS's SDK or of ours.
+const TWO_TRIES: Duration = Duration::from_secs(9);
 
 /// The keys of the receipts.
 fn receipts(world: &World) -> Vec<String> {
@@ -126,6 +131,33 @@ async fn what_cannot_be_published_fails_no_delivery() {
             assert_eq!(line["object"], "s3://inbox/a", "{line}");
         }
     }
+}
+
+/// What is behind the first object of an event has its own time: a place that is silent for a moment does not take it away.
+#[tokio::test]
+async fn places_that_are_silent_once_are_asked_again_and_the_next_object_has_its_time() {
+    let world = World::new().await;
+    let _bootstrap = world.start(&[PUBLISHED[0], PUBLISHED[1], ("SSH_MAX_FILES", "1")]);
+    let mut is_first = true;
+    world.aws.answer(move |call| match call.action.as_str() {
+        "PutEvents" if std::mem::take(&mut is_first) => Answer::Silence,
+        _ => Answer::Well,
+    });
+    let mut is_first = true;
+    world.s3.hook(move |request| {
+        if request.operation == "PutObject" && std::mem::take(&mut is_first) {
+            s3::Action::hold(std::future::pending::<()>())
+        } else {
+            s3::Action::Pass
+        }
+    });
+    let objects = [world.upload("a", "1"), world.upload("b", "2")];
+    let invocation = Invocation::new(notification(&objects)).time(TWO_TRIES);
+    let outcome = world.api.run(&invocation).await;
+    assert_eq!(outcome.response()["delivered"], 2, "{outcome:?}");
+    world.assert_tree(&["a", "b"]);
+    assert_eq!(receipts(&world).len(), 2);
+    assert_eq!(world.aws.of("PutEvents").len(), 3, "one is asked again");
 }
 
 #[tokio::test]

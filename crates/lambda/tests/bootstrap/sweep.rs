@@ -167,9 +167,16 @@ async fn the_functions_own_objects_and_folder_markers_are_not_sent() {
         ("SSH_PRIVATE_KEY", "inbox:in/id"),
         ("SSH_HOST_KEY", "s3://inbox/in/host keys"),
         ("S3_AFTER_DELIVERY", "move:s3://inbox/in/archive"),
+        ("RECEIPT_PREFIX", "s3://inbox/in/receipts/"),
     ];
     let _bootstrap = world.start(&settings);
-    for key in ["in/id", "in/host keys", "in/archive/in/a", "in/file"] {
+    for key in [
+        "in/id",
+        "in/host keys",
+        "in/archive/in/a",
+        "in/receipts/2026/11/28/1.json",
+        "in/file",
+    ] {
         left(&world, key, 25);
     }
     world.upload("in/folder/", "");
@@ -180,7 +187,7 @@ async fn the_functions_own_objects_and_folder_markers_are_not_sent() {
     let answer = outcome.response();
     assert_eq!(
         (&answer["own"], &answer["folder_markers"]),
-        (&json!(3), &json!(1))
+        (&json!(4), &json!(1))
     );
     assert_eq!(keys(&sent(&world.aws)), ["in/file"]);
     let oldest = answer["oldest_seconds"].as_u64().expect("an age");
@@ -188,7 +195,7 @@ async fn the_functions_own_objects_and_folder_markers_are_not_sent() {
         oldest < 26 * HOUR,
         "the marker's age does not count: {oldest}"
     );
-    assert_eq!(world.s3.keys(BUCKET).len(), 5, "asking leaves nothing");
+    assert_eq!(world.s3.keys(BUCKET).len(), 6, "asking leaves nothing");
 }
 
 /// SQS may take nine of ten.
