@@ -1,6 +1,10 @@
 //! A FIFO queue: the rest of a group waits for the first of it that has failed.
 
+use std::sync::Arc;
+
+use testkit::s3::Action as S3Action;
 use testkit::sftp::{Action, Operation, status};
+use tokio::sync::Notify;
 
 use crate::world::{BUCKET, FIFO, World};
 
@@ -40,6 +44,29 @@ async fn behind_the_first_failure_of_a_group_the_rest_goes_back_and_other_groups
     let left = [("a2".to_owned(), 1, false), ("a3".to_owned(), 1, false)];
     assert_eq!(world.queue.left(), left);
     assert!(worker.logs.contains("handed back unbegun"), "{worker:?}");
+}
+
+/// Another group's object may be the one that takes an hour.
+#[tokio::test]
+async fn a_group_does_not_wait_for_another_one() {
+    let world = World::new().await;
+    let is_b_done = Arc::new(Notify::new());
+    world.s3.hook(move |request| {
+        let is_b_done = Arc::clone(&is_b_done);
+        match (request.operation.as_str(), request.key.as_str()) {
+            ("GetObject", "a") => S3Action::hold(async move { is_b_done.notified().await }),
+            // The file has its name.
+            ("DeleteObject", "b") => S3Action::run(move || is_b_done.notify_one()),
+            _ => S3Action::Pass,
+        }
+    });
+    for key in ["a", "b"] {
+        let event = world.uploaded(key, key);
+        world.queue.put_in_group(key, Some(key), &event);
+    }
+    let worker = world.run(&["--queue", FIFO, "--until-empty"]).await;
+    assert_eq!(worker.code, Some(0), "{worker:?}");
+    assert!(world.has("a") && world.has("b"), "{worker:?}");
 }
 
 /// One after the other, in the order of the group, however many jobs there are.
