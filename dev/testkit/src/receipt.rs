@@ -40,6 +40,24 @@ pub fn check(record: &Value) {
     }
 }
 
+/// The records that a program prints for `--json`, one a line, checked. `is_other` is true of what is printed beside them.
+///
+/// # Panics
+///
+/// When a line is neither.
+#[track_caller]
+pub fn of_lines(output: &str, is_other: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut records = Vec::new();
+    for line in output.lines() {
+        let record = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        if !is_other(&record) {
+            check(&record);
+            records.push(record);
+        }
+    }
+    records
+}
+
 /// Checks a record, and takes out what is another each time: its times.
 ///
 /// # Panics

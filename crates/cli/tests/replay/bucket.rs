@@ -96,7 +96,7 @@ async fn a_record_is_deleted_only_when_all_that_it_names_is_delivered_and_nothin
             Action::Pass
         }
     });
-    let ended = world.run(&["--yes", "s3://failed/"]).await;
+    let ended = world.replay("s3://failed/").await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(world.s3.keys(RECORDS), ["2", "4", "5", "6", "7", "8"]);
     assert_eq!(world.s3.keys(BUCKET), ["bad", "c"]);
@@ -114,11 +114,11 @@ async fn a_record_is_deleted_only_when_all_that_it_names_is_delivered_and_nothin
     for key in ["4", "5", "6", "7", "8"] {
         world.s3.delete(RECORDS, key);
     }
-    let ended = world.run(&["--yes", "s3://failed/"]).await;
+    let ended = world.replay("s3://failed/").await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(world.s3.keys(RECORDS), [""; 0]);
     assert_eq!(world.s3.keys(BUCKET), ["c"]);
-    let ended = world.run(&["--yes", "s3://failed/"]).await;
+    let ended = world.replay("s3://failed/").await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
     assert!(
         ended.stderr.contains("nothing lies below s3://failed/"),
@@ -139,7 +139,7 @@ async fn a_record_that_was_replaced_stays() {
         }
         Action::Pass
     });
-    let ended = world.run(&["--yes", "s3://failed/"]).await;
+    let ended = world.replay("s3://failed/").await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended.stderr.contains("another one was put in its place"),
@@ -172,7 +172,7 @@ async fn what_s3_refuses_is_named_with_the_next_step() {
                 S3Action::Pass
             }
         });
-        let ended = world.run(&["--yes", "s3://failed/"]).await;
+        let ended = world.replay("s3://failed/").await;
         world.s3.clear_hooks();
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(said), "{said}: {ended:?}");

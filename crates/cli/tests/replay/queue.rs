@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use testkit::aws_calls::Answer;
 use testkit::event::{self, ObjectRef};
+use testkit::program::Ended;
 use testkit::sftp::{Action, Operation, once, status};
 
-use crate::world::{BUCKET, QUEUE, WHY, World};
+use crate::world::{BUCKET, QUEUE, WHY, World, records};
 
 #[tokio::test]
 async fn what_was_given_up_is_listed_with_its_reasons_and_stays() {
@@ -90,8 +91,14 @@ async fn a_message_is_deleted_only_when_all_that_it_names_is_delivered() {
         }
     };
     world.sftp.hook(refuse);
-    let ended = world.run(&["--yes", QUEUE]).await;
+    let ended = world.replay(QUEUE).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
+    let records = records(&ended);
+    let outcomes: Vec<&Value> = records.iter().map(|it| &it["outcome"]).collect();
+    assert_eq!(
+        outcomes,
+        ["delivered", "delivered", "failed", "gone", "failed"]
+    );
     let (mut ids, are_seen) = world.queue.left();
     ids.sort();
     assert_eq!(ids, ["garbage", "half", "sweep"]);
@@ -108,17 +115,44 @@ async fn a_message_is_deleted_only_when_all_that_it_names_is_delivered() {
 
     world.sftp.clear_hooks();
     world.queue.lock().retain(|message| message.id == "half");
-    let ended = world.run(&["--yes", QUEUE]).await;
+    let ended = world.replay(QUEUE).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(world.queue.left().0.is_empty());
     assert_eq!(world.s3.keys(BUCKET), [""; 0]);
-    let ended = world.run(&["--yes", QUEUE]).await;
+    let ended = world.replay(QUEUE).await;
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
         (Some(0), ""),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("is empty"), "{ended:?}");
+}
+
+/// As the function's are; what cannot be published holds up no message.
+#[tokio::test]
+async fn receipts_are_published_and_a_message_is_deleted_without() {
+    for bus_says in [Answer::Well, Answer::Refused(400, "AccessDeniedException")] {
+        let world = World::new().await;
+        let is_well = matches!(bus_says, Answer::Well);
+        let queue = world.queue.clone();
+        world.aws.answer(move |call| match call.action.as_str() {
+            "PutEvents" => bus_says.clone(),
+            _ => queue.answer(call),
+        });
+        world.s3.create_bucket("receipts");
+        world.queue.put("m", &world.uploaded("a"), WHY);
+        let mut command = world.command(&["--yes", QUEUE]);
+        command
+            .env("RECEIPT_BUS", "partners")
+            .env("RECEIPT_PREFIX", "s3://receipts/acme/");
+        let ended = Ended::of(command).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(world.queue.left().0.is_empty());
+        assert!(!world.aws.of("PutEvents").is_empty(), "{ended:?}");
+        assert_eq!(world.s3.keys("receipts").len(), 1, "{ended:?}");
+        let is_told = ended.stderr.contains("the receipt is no event on partners");
+        assert_eq!(is_told, !is_well, "{ended:?}");
+    }
 }
 
 /// The delivery stands, and the message comes again: then its object is gone.
@@ -131,7 +165,7 @@ async fn a_message_that_cannot_be_deleted_is_told() {
         "DeleteMessage" => Answer::Said(400, "AccessDenied", "no"),
         _ => queue.answer(call),
     });
-    let ended = world.run(&["--yes", QUEUE]).await;
+    let ended = world.replay(QUEUE).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended.stderr.contains("message m is done, and comes again"),
@@ -180,7 +214,7 @@ async fn what_fails_is_tried_once() {
     world
         .sftp
         .hook(once(Operation::Open, || Action::refuse(status::FAILURE)));
-    let ended = world.run(&["--yes", QUEUE]).await;
+    let ended = world.replay(QUEUE).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(world.queue.left(), (vec!["m".to_owned()], true));
     assert!(world.s3.exists(BUCKET, "a"));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testkit::aws_calls::{Answer, AwsCalls, Call};
 use testkit::event::{self, ObjectRef};
 use testkit::program::Ended;
+use testkit::receipt;
 use testkit::s3::S3Server;
 use testkit::sftp::SftpServer;
 use tokio::process::Command;
@@ -139,4 +140,16 @@ impl World {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments)).await
     }
+
+    /// Delivers what a place holds. What it prints is held to the schema.
+    pub(crate) async fn replay(&self, place: &str) -> Ended {
+        let ended = self.run(&["--yes", "--json", place]).await;
+        records(&ended);
+        ended
+    }
+}
+
+/// The records that were printed, beside what is told of each letter.
+pub(crate) fn records(ended: &Ended) -> Vec<Value> {
+    receipt::of_lines(&ended.stdout, |line| line["message"].is_string())
 }

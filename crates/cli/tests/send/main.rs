@@ -1,5 +1,6 @@
 //! `s3-to-sftp send`, as a person or cron runs it: its exit status, its results, its talk.
 
+mod receipts;
 mod terminal;
 mod world;
 
@@ -14,7 +15,7 @@ use testkit::sftp::{Action, Operation, every, status};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::world::{BUCKET, World};
+use crate::world::{BUCKET, World, records};
 
 #[tokio::test]
 async fn a_source_is_delivered_and_kept() {
@@ -70,7 +71,9 @@ async fn json_is_the_receipt() {
     let stored = world.s3.put(BUCKET, "a", "1234");
     let ended = world.run(&["send", "--json", "s3://inbox/a"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let receipt: Value = serde_json::from_str(&ended.stdout).expect("one JSON value");
+    let [receipt] = &records(&ended)[..] else {
+        panic!("one record: {ended:?}");
+    };
     let expected = json!({
         "schema": 1,
         "outcome": "delivered",
@@ -104,7 +107,7 @@ async fn json_is_the_receipt() {
         "retries": 0,
         "source": "kept",
     });
-    assert_eq!(testkit::receipt::without_times(receipt), expected);
+    assert_eq!(testkit::receipt::without_times(receipt.clone()), expected);
 }
 
 /// Whoever reads the lines with a program finds one for each object, whatever became of it.
@@ -118,11 +121,7 @@ async fn json_has_a_line_for_each_object() {
         .run(&[&["send", "--json"], &objects[..]].concat())
         .await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    let lines: Vec<Value> = ended
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect();
+    let lines = records(&ended);
     let keys: Vec<&Value> = lines.iter().map(|line| &line["key"]).collect();
     assert_eq!(keys, ["a", "missing", "../b"], "{ended:?}");
     assert_eq!(lines[1]["outcome"], "gone");

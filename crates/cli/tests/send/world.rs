@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Stdio;
 
+use serde_json::Value;
 use testkit::program::Ended;
+use testkit::receipt;
 use testkit::s3::S3Server;
 use testkit::sftp::SftpServer;
 use tokio::process::Command;
@@ -45,8 +47,13 @@ impl World {
         command
     }
 
+    /// What it prints for `--json` is held to the schema.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments)).await
+        let ended = Ended::of(self.command(arguments)).await;
+        if arguments.contains(&"--json") {
+            records(&ended);
+        }
+        ended
     }
 
     pub(crate) fn file(&self, name: &str) -> Vec<u8> {
@@ -62,4 +69,9 @@ impl World {
         names.sort();
         names
     }
+}
+
+/// The records that were printed for `--json`. What is only foreseen is none.
+pub(crate) fn records(ended: &Ended) -> Vec<Value> {
+    receipt::of_lines(&ended.stdout, |line| line["outcome"] == "foreseen")
 }

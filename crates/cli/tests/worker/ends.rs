@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::json;
+use testkit::aws_calls::Answer;
 use testkit::sftp::{Action, Operation, Request};
 
-use crate::world::{BUCKET, DEAD, Kind, QUEUE, World, ended, eventually, spawn};
+use crate::world::{BUCKET, DEAD, Kind, QUEUE, World, answer, ended, eventually, spawn};
 
 /// There is no room for a file of that name.
 fn refuse(name: &'static str) -> impl Fn(&Request) -> Action + Send + Sync + 'static {
@@ -36,6 +37,11 @@ async fn what_is_delivered_is_deleted_and_what_fails_comes_again_after_its_back_
         assert!(world.has(key), "{key}: {worker:?}");
     }
     assert_eq!(world.s3.keys(BUCKET), ["bad"]);
+    let outcomes = |outcome: &str| {
+        let records = worker.records.iter();
+        records.filter(|it| it["outcome"] == outcome).count()
+    };
+    assert_eq!((outcomes("delivered"), outcomes("failed")), (25, 1));
     // Not shown at once, or it would have been received again before the queue was empty.
     assert_eq!(world.queue.left(), [("bad".to_owned(), 1, false)]);
     let changes = world.aws.of("ChangeMessageVisibilityBatch");
@@ -47,6 +53,38 @@ async fn what_is_delivered_is_deleted_and_what_fails_comes_again_after_its_back_
         .next_back();
     let seconds = seconds.expect("a back-off");
     assert!((24..=36).contains(&seconds), "{seconds}");
+}
+
+/// The worker's receipts are published as the function's are, and what cannot be published holds up no message.
+#[tokio::test]
+async fn receipts_are_published_and_a_message_is_deleted_without() {
+    for bus_says in [Answer::Well, Answer::Refused(400, "AccessDeniedException")] {
+        let world = World::new().await;
+        let queue = world.queue.clone();
+        let kind = Kind {
+            visibility: 30,
+            gives_up: true,
+        };
+        let is_well = matches!(bus_says, Answer::Well);
+        world.aws.answer(move |call| match call.action.as_str() {
+            "PutEvents" => bus_says.clone(),
+            _ => answer(kind, &queue, call),
+        });
+        world.s3.create_bucket("receipts");
+        world.queued("a");
+        let mut command = world.command(&["--queue", QUEUE, "--until-empty"]);
+        command
+            .env("RECEIPT_BUS", "partners")
+            .env("RECEIPT_PREFIX", "s3://receipts/acme/");
+        let worker = ended(&spawn(command)).await;
+        assert_eq!(worker.code, Some(0), "{worker:?}");
+        assert!(world.has("a"), "{worker:?}");
+        assert_eq!(world.queue.left(), []);
+        assert!(!world.aws.of("PutEvents").is_empty(), "{worker:?}");
+        assert_eq!(world.s3.keys("receipts").len(), 1, "{worker:?}");
+        let is_told = worker.logs.contains("the receipt is no event on partners");
+        assert_eq!(is_told, !is_well, "{worker:?}");
+    }
 }
 
 #[tokio::test]

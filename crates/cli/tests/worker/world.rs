@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testkit::account::Account;
 use testkit::aws_calls::{Answer, AwsCalls, Call};
 use testkit::event::{self, ObjectRef};
+use testkit::receipt;
 use testkit::s3::S3Server;
 use testkit::servers::process::Process;
 use testkit::sftp::SftpServer;
@@ -40,6 +41,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
+    pub(crate) records: Vec<Value>,
     pub(crate) logs: String,
 }
 
@@ -94,11 +96,11 @@ impl World {
     }
 }
 
-/// The command, in an environment of nothing but what it needs.
+/// The command, in an environment of nothing but what it needs. It prints records, for [`ended`] to check.
 pub(crate) fn command(account: &Account, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_s3-to-sftp"));
     command
-        .arg("worker")
+        .args(["worker", "--json"])
         .args(arguments)
         .env_clear()
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -122,13 +124,17 @@ pub(crate) fn spawn(command: Command) -> Process {
     Process::spawn(command).expect("the command can be run")
 }
 
+/// Waits for its end. What it has printed is held to the schema: the log is beside it, and no JSON.
 pub(crate) async fn ended(worker: &Process) -> Ended {
     let status: Result<ExitStatus, _> = worker.wait_for_exit(SOON).await;
     let status =
         status.unwrap_or_else(|waited| panic!("has not ended ({waited:?}):\n{}", worker.logs()));
+    let logs = worker.logs();
+    let printed: Vec<&str> = logs.lines().filter(|line| line.starts_with('{')).collect();
     Ended {
         code: status.code(),
-        logs: worker.logs(),
+        records: receipt::of_lines(&printed.join("\n"), |_| false),
+        logs,
     }
 }
 
