@@ -220,10 +220,7 @@ fn start_logging() {
         .init();
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "logging has not begun: its level is one of the settings"
-)]
+/// Before logging has begun, whose level is one of the settings.
 fn complain(problems: &str) {
     // Where nobody reads it, there is nothing to complain of.
     _ = writeln!(io::stderr(), "{problems}");

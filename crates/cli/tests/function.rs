@@ -77,7 +77,7 @@ async fn the_settings_of_a_function_are_its_own_alone() {
 
     let ended = run(&aws, &["check", "--local", "--function", NAME]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(server.logins().len(), 1);
+    assert_eq!(server.credentials_sent(), 1);
     assert!(ended.stdout.contains("ok    directory  "), "{ended:?}");
 }
 
