@@ -58,6 +58,7 @@ pub mod object;
 pub mod owner;
 mod printable;
 pub mod publisher;
+pub mod quirks;
 pub mod receipt;
 pub mod record;
 pub mod remote_path;

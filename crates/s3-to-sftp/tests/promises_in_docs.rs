@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use s3_to_sftp::quirks::QUIRKS;
+
 const BEGIN: &str = "<!-- promises -->";
 const END: &str = "<!-- /promises -->";
 
@@ -45,6 +47,28 @@ fn every_test_that_the_page_on_authentication_names_is_there() {
         .filter(|it| !docs.tests.contains(**it))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Or a server against which all promises are run: a module of those.
+#[test]
+fn every_test_that_the_table_of_quirks_names_is_there() {
+    let docs = Docs::read("docs/servers.md");
+    let worlds = ["embedded.rs", "openssh.rs", "servers.rs"].map(|file| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/delivery");
+        fs::read_to_string(path.join(file)).expect("a file of the tests")
+    });
+    let is_there = |name: &str| {
+        let module = format!("mod {name} {{");
+        docs.tests.contains(name) || worlds.iter().any(|it| it.contains(&module))
+    };
+    let named = QUIRKS.iter().flat_map(|quirk| quirk.tests);
+    let missing: Vec<_> = named.filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(
+        QUIRKS
+            .iter()
+            .all(|it| !it.seen.is_empty() && !it.tests.is_empty())
+    );
 }
 
 #[test]

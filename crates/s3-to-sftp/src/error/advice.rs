@@ -11,7 +11,7 @@ use crate::source::SourceError;
 use crate::ssh::algorithms::Kind;
 use crate::ssh::certificate::CertificateError;
 use crate::ssh::private_key::PrivateKeyError;
-use crate::ssh::{ConnectError, Unanswered};
+use crate::ssh::{ConnectError, KEY_EXCHANGE, Unanswered};
 
 impl Cause {
     /// The next step; none where the cause says all there is.
@@ -106,6 +106,12 @@ impl Cause {
                     "ask the partner what that means; one that counts connections needs a lower concurrency of the \
                      function"
                 }
+                ConnectError::Ssh {
+                    step: KEY_EXCHANGE, ..
+                } => {
+                    "try again: a server that has too many connections hangs up like this; if it stays so, ask the \
+                     partner what the server's log says, or lower the function's concurrency"
+                }
                 ConnectError::KeyExchange { .. } | ConnectError::Ssh { .. } => {
                     "try again; if it stays so, ask the partner what the server's log says"
                 }
@@ -132,6 +138,11 @@ impl Cause {
             }
             Self::Source(SourceError::ArchiveTaken(_)) => {
                 "see what the archive has under these names, and move it away"
+            }
+            Self::Sftp { request, source }
+                if request.starts_with("RENAME of") && source.status().is_some() =>
+            {
+                "ask the partner to allow renaming, or set SSH_UPLOAD=direct, which writes under the final name"
             }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"

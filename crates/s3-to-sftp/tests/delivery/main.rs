@@ -9,6 +9,7 @@
 //! | `host_keys` | host keys as `ssh-keygen` makes them, on sshd |
 //! | `keys` | each type of key in each format, and certificates, at sshd |
 //! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
+//! | `quirks` | what servers do that the draft does not say |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
@@ -21,6 +22,7 @@ mod logins;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;
+mod quirks;
 #[cfg(feature = "real-servers")]
 mod servers;
 mod world;

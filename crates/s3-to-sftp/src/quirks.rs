@@ -1,0 +1,432 @@
+//! What servers do that the draft does not say, or that OpenSSH does not: seen in their answers, and adapted to without a setting.
+//!
+//! The table is for people, and shown in docs/servers.md; the code that adapts stands where it is needed, and each row names the
+//! tests that fail without it.
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Quirk {
+    /// What the server does.
+    pub server: &'static str,
+    /// What becomes of a delivery.
+    pub delivery: &'static str,
+    /// Who does it, and where that was reported or is written down: names and links.
+    pub seen: &'static [(&'static str, &'static str)],
+    /// Names of tests, or of modules that run every promise against such a server.
+    pub tests: &'static [&'static str],
+}
+
+/// All that are known, in the order of a delivery.
+pub const QUIRKS: &[Quirk] = &[
+    Quirk {
+        server: "hangs up while others log in, or says that it has too many connections",
+        delivery: "asked once more a second later; then an error that says so, and the message comes again",
+        seen: &[
+            (
+                "OpenSSH's `MaxStartups`",
+                "https://man.openbsd.org/sshd_config#MaxStartups",
+            ),
+            (
+                "many, under load",
+                "https://github.com/paramiko/paramiko/issues/1181",
+            ),
+        ],
+        tests: &[
+            "openssh_that_bears_no_more_beginners",
+            "openssh_that_has_had_enough_is_quoted",
+        ],
+    },
+    Quirk {
+        server: "takes the connection, and is silent",
+        delivery: "given up after `SSH_CONNECT_TIMEOUT`, and later `SSH_STALL_TIMEOUT`",
+        seen: &[(
+            "load balancers, firewalls",
+            "https://github.com/paramiko/paramiko/issues/1752",
+        )],
+        tests: &[
+            "a_banner_that_never_comes",
+            "a_server_that_never_greets_is_given_up",
+        ],
+    },
+    Quirk {
+        server: "has old algorithms alone",
+        delivery: "refused with both lists and the setting that lets them in",
+        seen: &[(
+            "old appliances",
+            "https://github.com/paramiko/paramiko/issues/1961",
+        )],
+        tests: &["openssh_with_old_algorithms_only_is_let_in_where_they_are_asked_for"],
+    },
+    Quirk {
+        server: "wants key and password, or asks for the password by keyboard-interactive",
+        delivery: "given what it asks for",
+        seen: &[
+            (
+                "banks",
+                "https://github.com/theophilusx/ssh2-sftp-client/issues/467",
+            ),
+            (
+                "sshd with PAM",
+                "https://github.com/hierynomus/sshj/issues/443",
+            ),
+        ],
+        tests: &[
+            "openssh_lets_in_by_key_and_keyboard_interactive",
+            "a_server_with_questions_only",
+        ],
+    },
+    Quirk {
+        server: "lets the account in, and has no SFTP for it",
+        delivery: "`SftpRefused`",
+        seen: &[(
+            "shell accounts",
+            "https://man.openbsd.org/sshd_config#Subsystem",
+        )],
+        tests: &["an_account_without_sftp"],
+    },
+    Quirk {
+        server: "prints text before SFTP begins",
+        delivery: "refused with the text; the error names start-up files",
+        seen: &[("shells", "https://www.openssh.com/faq.html#2.9")],
+        tests: &["a_greeting_before_sftp_is_recognised"],
+    },
+    Quirk {
+        server: "answers with a version above 3, or lists extensions that are no text",
+        delivery: "taken for 3; such extensions are none",
+        seen: &[(
+            "the draft's later versions",
+            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-13",
+        )],
+        tests: &["a_version_below_three_is_refused_and_one_above_is_taken_for_three"],
+    },
+    Quirk {
+        server: "leaves out a status' text or its language, or has a code above 8",
+        delivery: "read all the same; the number is shown",
+        seen: &[(
+            "ProFTPD: 9, \"Invalid handle\"",
+            "http://www.proftpd.org/docs/contrib/mod_sftp.html",
+        )],
+        tests: &["a_status_above_eight_keeps_its_number_and_the_session_goes_on"],
+    },
+    Quirk {
+        server: "has handles of any bytes, up to 256",
+        delivery: "sent back as they came",
+        seen: &[(
+            "the draft, section 6.2",
+            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-6.2",
+        )],
+        tests: &["a_handle_is_sent_back_as_it_came", "tight"],
+    },
+    Quirk {
+        server: "answers out of order",
+        delivery: "each answer finds its request",
+        seen: &[("pkg/sftp", "https://github.com/pkg/sftp/issues/482")],
+        tests: &[
+            "answers_find_their_requests_in_any_order",
+            "a_server_that_answers_writes_out_of_order",
+        ],
+    },
+    Quirk {
+        server: "answers what nobody asked",
+        delivery: "the session is over, and the file gone on with over another connection",
+        seen: &[(
+            "broken servers",
+            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-3",
+        )],
+        tests: &["an_answer_to_nothing_ends_the_session"],
+    },
+    Quirk {
+        server: "has no REALPATH, and lists no directory",
+        delivery: "neither is asked for by a delivery",
+        seen: &[("drop boxes", "https://github.com/drakkan/sftpgo/issues/922")],
+        tests: &["without_what_can_be_missed"],
+    },
+    Quirk {
+        server: "refuses MKDIR, though the directory is there, or because it is there",
+        delivery: "the file is opened first; a directory is made only where that says that there is none",
+        seen: &[
+            (
+                "AsyncSSH users",
+                "https://github.com/ronf/asyncssh/issues/478",
+            ),
+            (
+                "moov-io/go-sftp",
+                "https://github.com/moov-io/go-sftp/issues/41",
+            ),
+        ],
+        tests: &["a_directory_that_is_there_and_may_not_be_made"],
+    },
+    Quirk {
+        server: "refuses to open a name that exists, even one's own",
+        delivery: "what an earlier attempt left is removed, and opened anew",
+        seen: &[(
+            "ProFTPD without `AllowOverwrite on`",
+            "http://www.proftpd.org/docs/modules/mod_xfer.html#AllowOverwrite",
+        )],
+        tests: &["proftpd"],
+    },
+    Quirk {
+        server: "cuts a file at every OPEN for writing, and ignores EXCL",
+        delivery: "what is there is told by FSTAT behind the OPEN, and by nothing else: begun anew",
+        seen: &[(
+            "`rclone serve sftp`",
+            "https://rclone.org/commands/rclone_serve_sftp/",
+        )],
+        tests: &[
+            "cuts_at_open",
+            "rclone",
+            "a_server_that_truncates_when_another_channel_opens_the_file",
+        ],
+    },
+    Quirk {
+        server: "writes from the first byte on and in order only",
+        delivery: "one channel, in order; after a broken connection begun anew",
+        seen: &[
+            (
+                "rclone without a cache: \"Illegal seek\"",
+                "https://github.com/rclone/rclone/issues/5806",
+            ),
+            (
+                "partnerupload.google.com",
+                "https://github.com/theophilusx/ssh2-sftp-client/issues/461",
+            ),
+        ],
+        tests: &["a_server_that_writes_from_the_beginning_only", "rclone"],
+    },
+    Quirk {
+        server: "appends every write, whatever its offset",
+        delivery: "a file that is gone on with is seen to be longer than it may be, and begun anew",
+        seen: &[(
+            "where O_APPEND wins over the offset",
+            "https://github.com/curl/curl/pull/18952",
+        )],
+        tests: &["every_cut_point_where_every_write_appends"],
+    },
+    Quirk {
+        server: "stores 32 KiB of a larger write, and says OK",
+        delivery: "larger ones are sent only where `limits@openssh.com` allows them; the first is looked at; begun anew with 32 KiB",
+        seen: &[
+            (
+                "seen by rclone",
+                "https://github.com/rclone/rclone/issues/6404",
+            ),
+            (
+                "Win32-OpenSSH",
+                "https://github.com/PowerShell/Win32-OpenSSH/issues/1395",
+            ),
+        ],
+        tests: &[
+            "a_server_that_stores_the_beginning_of_each_write_and_the_right_size",
+            "servers_with_odd_limits_for_one_write",
+        ],
+    },
+    Quirk {
+        server: "takes one write at a time",
+        delivery: "as slow as that, and complete",
+        seen: &[(
+            "CrushFTP",
+            "https://github.com/mscdex/ssh2-streams/issues/145",
+        )],
+        tests: &["a_server_that_answers_one_write_at_a_time"],
+    },
+    Quirk {
+        server: "takes packets far below 32 KiB, or has a window of a few KiB",
+        delivery: "split as SSH asks for it",
+        seen: &[(
+            "small devices",
+            "https://datatracker.ietf.org/doc/html/rfc4254#section-5.2",
+        )],
+        tests: &[
+            "a_server_whose_channel_packets_are_tiny",
+            "a_window_of_a_few_kilobytes",
+            "tight",
+        ],
+    },
+    Quirk {
+        server: "bears one session on a connection, or some",
+        delivery: "as many channels as it bears; remembered",
+        seen: &[(
+            "OpenSSH's `MaxSessions`",
+            "https://man.openbsd.org/sshd_config#MaxSessions",
+        )],
+        tests: &[
+            "openssh_with_one_session_gets_one_channel",
+            "a_server_that_takes_two_channels",
+            "a_server_that_hangs_up_when_it_is_asked_for_another_channel",
+        ],
+    },
+    Quirk {
+        server: "mixes up what several channels ask",
+        delivery: "with a number in `SSH_CHANNELS` alone: begun anew over another connection and one channel; remembered",
+        seen: &[(
+            "ProFTPD's mod_sftp",
+            "https://github.com/proftpd/proftpd/issues/1897",
+        )],
+        tests: &[
+            "a_server_that_mixes_up_its_channels",
+            "proftpd_with_allow_overwrite",
+        ],
+    },
+    Quirk {
+        server: "has a copy of the file for each handle, put into a store at CLOSE",
+        delivery: "the first handle has to see what another wrote, or one channel writes",
+        seen: &[(
+            "AWS Transfer Family, MiniStack",
+            "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
+        )],
+        tests: &["a_home_where_each_handle_has_its_own_copy", "transfer"],
+    },
+    Quirk {
+        server: "has no FSETSTAT, or says OK and does nothing",
+        delivery: "`SSH_FILE_MODE` without effect is a warning; a longer file that `direct` cannot cut is removed first",
+        seen: &[(
+            "seen from Lambda",
+            "https://github.com/theophilusx/ssh2-sftp-client/issues/330",
+        )],
+        tests: &[
+            "a_server_that_refuses_the_file_mode_is_a_warning",
+            "a_direct_upload_over_a_longer_file_that_cannot_be_cut",
+            "without_what_can_be_missed",
+        ],
+    },
+    Quirk {
+        server: "has no fsync",
+        delivery: "the receipt says `durable` `not-known`",
+        seen: &[(
+            "`rclone serve sftp`",
+            "https://rclone.org/commands/rclone_serve_sftp/",
+        )],
+        tests: &["the_receipt_tells_what_is_durable"],
+    },
+    Quirk {
+        server: "takes minutes to close or to sync",
+        delivery: "waited for, as long as it answers keepalives",
+        seen: &[(
+            "scanners, object stores",
+            "https://github.com/CDCgov/prime-reportstream/issues/17562",
+        )],
+        tests: &[
+            "a_slow_close_is_no_stall_and_neither_is_what_waits_behind_it",
+            "a_link_that_dies_during_a_slow_fsync_is_given_up",
+        ],
+    },
+    Quirk {
+        server: "tells a file's length late",
+        delivery: "asked again after 0.2, 1 and 3 s",
+        seen: &[(
+            "object stores",
+            "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
+        )],
+        tests: &["a_length_that_is_told_late_is_waited_for"],
+    },
+    Quirk {
+        server: "tells nothing of files: no STAT, no FSTAT",
+        delivery: "acknowledgements count, and the receipt says so; `skip` and `fail` refuse",
+        seen: &[
+            (
+                "write-only accounts",
+                "https://github.com/paramiko/paramiko/issues/1843",
+            ),
+            ("IBM Sterling", "https://github.com/pkg/sftp/issues/331"),
+        ],
+        tests: &[
+            "tells_nothing_of_files",
+            "a_direct_upload_over_a_file_of_which_nothing_is_told",
+            "a_server_that_stores_the_beginning_of_each_write_and_tells_no_size",
+        ],
+    },
+    Quirk {
+        server: "takes a file away as soon as it is closed, whatever its name",
+        delivery: "`TemporaryGone`, with the settings that help: `SSH_UPLOAD=direct`, or another `SSH_TEMPORARY_NAME`",
+        seen: &[(
+            "pollers",
+            "https://github.com/theophilusx/ssh2-sftp-client/issues/388",
+        )],
+        tests: &["a_server_that_takes_the_file_away_at_close"],
+    },
+    Quirk {
+        server: "takes a file away at the rename, or gives it another name on arrival",
+        delivery: "delivered: the name is the partner's from then on, and is not asked for",
+        seen: &[(
+            "IBM Sterling",
+            "https://github.com/paramiko/paramiko/issues/579",
+        )],
+        tests: &["a_file_that_is_taken_or_named_anew_at_the_rename"],
+    },
+    Quirk {
+        server: "fails a RENAME where the target exists",
+        delivery: "`posix-rename@openssh.com`; without it the old file is moved aside, and back where that fails",
+        seen: &[
+            (
+                "the draft, section 6.5",
+                "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-6.5",
+            ),
+            (
+                "OpenSSH without the extension",
+                "https://github.com/rclone/rclone/issues/3932",
+            ),
+        ],
+        tests: &[
+            "without_extensions",
+            "a_rename_that_fails_half_way_is_rolled_back",
+        ],
+    },
+    Quirk {
+        server: "replaces the target of a plain RENAME",
+        delivery: "the name is looked at directly before, for `SSH_ON_CONFLICT`",
+        seen: &[(
+            "Go's servers",
+            "https://github.com/drakkan/sftpgo/issues/2068",
+        )],
+        tests: &["renames_over"],
+    },
+    Quirk {
+        server: "forbids renaming",
+        delivery: "refused, with the setting to use: `SSH_UPLOAD=direct`",
+        seen: &[(
+            "seen by rclone",
+            "https://github.com/rclone/rclone/issues/7271",
+        )],
+        tests: &["a_server_where_nothing_is_renamed"],
+    },
+    Quirk {
+        server: "renames, and the answer is lost",
+        delivery: "settled by what stands under both names",
+        seen: &[("seen by lftp", "https://github.com/lavv17/lftp/issues/217")],
+        tests: &["a_lost_answer_to_the_rename_is_settled_by_the_names"],
+    },
+    Quirk {
+        server: "ends connections that are idle, or changes keys every few MB",
+        delivery: "proven before it is used again; keys are exchanged in the midst of a file",
+        seen: &[(
+            "dies at 1 GB elsewhere",
+            "https://github.com/mscdex/ssh2/issues/856",
+        )],
+        tests: &[
+            "a_connection_that_the_server_has_closed_is_made_again",
+            "openssh_exchanges_keys_in_the_midst_of_a_large_file",
+        ],
+    },
+];
+
+/// As docs/servers.md shows it.
+pub fn markdown() -> String {
+    let mut text =
+        "| the server | the delivery | seen at | tests |\n|---|---|---|---|\n".to_owned();
+    for quirk in QUIRKS {
+        let seen: Vec<String> = quirk
+            .seen
+            .iter()
+            .map(|(who, link)| format!("[{who}]({link})"))
+            .collect();
+        let tests: Vec<String> = quirk.tests.iter().map(|it| format!("`{it}`")).collect();
+        text += &format!(
+            "| {} | {} | {} | {} |\n",
+            quirk.server,
+            quirk.delivery,
+            seen.join(", "),
+            tests.join(", ")
+        );
+    }
+    text
+}
