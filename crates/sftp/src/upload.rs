@@ -300,7 +300,7 @@ impl<'a> Upload<'a> {
         self.offset += length as u64;
         let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
         self.are_large_ones_checked |= is_first_large;
-        if is_first && self.is_resumed {
+        if is_first && self.is_resumed || is_first_large && !self.is_in_order() {
             // Alone, and behind its answer: a server that carries requests out side by side would show the length
             // of before, or that of the next ones.
             while self.is_busy() {
@@ -313,6 +313,12 @@ impl<'a> Upload<'a> {
             self.looking = Some((self.offset, self.fstat()));
         }
         Ok(())
+    }
+
+    /// Whether requests are carried out in the order in which they are sent.
+    fn is_in_order(&self) -> bool {
+        let first = &self.lanes[0];
+        first.session.extensions().are_those_of_openssh()
     }
 
     /// By the first handle.

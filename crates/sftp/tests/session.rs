@@ -407,6 +407,43 @@ async fn a_file_that_is_gone_on_with_is_looked_at_behind_an_answer() {
     assert_eq!(upload.acknowledged(), behind);
 }
 
+/// It would make the file longer, and hide what is missing of the first: side by side, FSTAT may come behind it.
+#[tokio::test]
+async fn nothing_follows_the_first_large_write_before_it_is_looked_at() {
+    let mut version = vec![2, 0, 0, 0, 3];
+    version.extend(string(b"limits@openssh.com"));
+    version.extend(string(b"1"));
+    let (session, mut server) = with_version(&version).await.expect("it starts");
+    let open = session.open("f", OpenFlags::WRITE, Attributes::default());
+    let id = server.request(EXTENDED).await;
+    let told = [0_u64, 0, 65_536, 0].map(u64::to_be_bytes).concat();
+    server.answer(EXTENDED_REPLY, id, &told).await;
+    let id = server.request(OPEN).await;
+    server.handle(id, b"h").await;
+    let handle = open.await.expect("opened");
+    let mut upload = Upload::new(&session, handle).await;
+    let serving = async {
+        let id = server.request(WRITE).await;
+        assert_eq!(session.outstanding(), 1, "the write alone");
+        server.status(id, 0).await;
+        let id = server.request(FSTAT).await;
+        assert_eq!(session.outstanding(), 1, "the look alone");
+        let attributes = [&[0, 0, 0, 1], &32_768_u64.to_be_bytes()[..]].concat();
+        server.answer(ATTRS, id, &attributes).await;
+    };
+    let data = Bytes::from(vec![1; 3 * 65_536]);
+    let (written, ()) = tokio::join!(upload.write(data), serving);
+    let cut = written.expect_err("the rest is missing");
+    let is_cut = matches!(
+        cut,
+        Error::CutShort {
+            sent: 65_536,
+            stored: 32_768
+        }
+    );
+    assert!(is_cut, "{cut:?}");
+}
+
 /// A server that wants one byte per write must not make us remember millions of them.
 #[tokio::test]
 async fn the_number_of_writes_in_flight_is_bounded_too() {
