@@ -296,6 +296,12 @@ impl Deframer {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Whether [`Self::next_packet`] has something to say: a whole packet, or that none can come.
+    pub fn has_packet(&self) -> bool {
+        let length = self.0.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+        length.is_some_and(|it| it > MAX_PACKET || self.0.len() - 4 >= it as usize)
+    }
+
     /// The next whole packet, without its length; none while more has to come.
     pub fn next_packet(&mut self) -> Result<Option<Bytes>> {
         let Some(length) = self.0.first_chunk().map(|bytes| u32::from_be_bytes(*bytes)) else {

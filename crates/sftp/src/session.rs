@@ -463,18 +463,28 @@ async fn read_answers<R: Receive>(mut receive: R, mut deframer: Deframer, pendin
                 Err(error) => break error.into(),
             },
             stalled = pending.stalled() => {
-                // A process that was stopped and goes on finds its time over and the answers waiting: they
-                // have to come up through the layers below before silence is believed.
-                match tokio::time::timeout(SECOND_LOOK, receive.receive()).await {
-                    Ok(Ok(Some(bytes))) => deframer.push(&bytes),
-                    Ok(Ok(None)) => break Error::Closed,
-                    Ok(Err(error)) => break error.into(),
+                match tokio::time::timeout(SECOND_LOOK, whole(&mut receive, &mut deframer)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => break error,
                     Err(_) => break Error::Stalled(stalled),
                 }
             }
         }
     };
     pending.end(&error);
+}
+
+/// Receives until a whole packet is there: a process that was stopped and goes on finds its time over and the answers
+/// waiting, which have to come up through the layers below before silence is believed. Bytes alone are none: a server
+/// may send them one by one.
+async fn whole<R: Receive>(receive: &mut R, deframer: &mut Deframer) -> Result<()> {
+    while !deframer.has_packet() {
+        match receive.receive().await? {
+            Some(bytes) => deframer.push(&bytes),
+            None => return Err(Error::Closed),
+        }
+    }
+    Ok(())
 }
 
 fn done(response: Response) -> Result<()> {

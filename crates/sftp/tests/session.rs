@@ -208,6 +208,28 @@ async fn silence_is_a_stall() {
     assert_eq!(started.elapsed(), STALL + SECOND_LOOK);
 }
 
+/// A packet that comes byte by byte is no answer before it is whole.
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_no_answer_are_silence() {
+    let (session, mut server) = session().await;
+    let started = Instant::now();
+    let stat = session.stat("f");
+    server.request(STAT).await;
+    let drip = async {
+        let length: u32 = 256 * 1024;
+        for byte in length.to_be_bytes().into_iter().chain([0; 10_000]) {
+            sleep(Duration::from_millis(100)).await;
+            let sent = server.writer.write_all(&[byte]).await;
+            sent.expect("it is read, as long as anybody waits");
+        }
+    };
+    tokio::select! {
+        answer = stat => assert!(matches!(answer, Err(Error::Stalled(_))), "{answer:?}"),
+        () = drip => panic!("it was waited for"),
+    }
+    assert_eq!(started.elapsed(), STALL + SECOND_LOOK);
+}
+
 /// Bytes that come up through layers below, each of which has to be woken first.
 struct Layered<R>(R);
 

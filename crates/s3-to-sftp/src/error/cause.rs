@@ -384,6 +384,7 @@ impl Cause {
                 | sftp::Error::SeveralRefused(_)
                 | sftp::Error::NotGoneOnWith(_)
                 | sftp::Error::Appended { .. } => "SftpProtocol",
+                sftp::Error::Io(error) if error.kind() == ErrorKind::TimedOut => "ServerSilent",
                 sftp::Error::Closed | sftp::Error::Io(_) => "ConnectionBroken",
             },
             Self::NoDirectory(_) => "DirectoryMissing",

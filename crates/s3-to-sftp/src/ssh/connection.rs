@@ -6,23 +6,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{self, DisconnectReason, Handle};
-use russh::keys::PublicKeyOrCertificate;
-use russh::{Disconnect, Limits, Names, Preferred, SshId};
+use russh::client::{self, Handle};
+use russh::{Disconnect, Limits, Preferred, SshId};
 use tokio::time::{sleep, timeout};
 
-use super::algorithms::{Algorithms, nothing_in_common};
+use super::algorithms::Algorithms;
 use super::channel::{Incoming, Outgoing, SubsystemRefused};
+use super::client::Client;
 use super::dial::Dialed;
 use super::error::{CHANNEL, ConnectError, KEY_EXCHANGE, LOGIN, START, ssh};
 use super::farewell::Farewell;
 use super::further::Further;
-use super::host_key::{Pinned, fingerprint};
+use super::host_key::Pinned;
 use super::inquiry::{Inquiry, Shown};
 use super::login::{Credentials, Login, LoginError, Progress};
-use super::seen::{HostKey, Negotiated, Seen};
+use super::seen::{Negotiated, Seen};
 use super::stream::{Cut, cuttable};
-use super::trust::{judge, warn_unpinned};
 
 /// How we introduce ourselves: RFC 4253 section 4.2.
 const IDENTIFICATION: &str = concat!("SSH-2.0-s3-to-sftp_", env!("CARGO_PKG_VERSION"));
@@ -166,9 +165,12 @@ impl Connection {
         if let Some(inquiry) = &target.inquiry {
             inquiry.lets_in(login.clone());
         }
-        let sftp = timeout(target.stall_timeout, start_sftp(&handle, target, address))
-            .await
-            .map_err(silent(START))??;
+        let sftp = timeout(
+            target.stall_timeout,
+            start_sftp(&handle, target, address, &seen.farewell),
+        )
+        .await
+        .map_err(silent(START))??;
 
         Ok(Self {
             sftp,
@@ -192,7 +194,12 @@ impl Connection {
     pub async fn further(&self, wanted: usize) -> Vec<Arc<sftp::Session>> {
         let open = || async {
             let patience = self.target.stall_timeout;
-            let starting = start_sftp(&self.handle, &self.target, self.address);
+            let starting = start_sftp(
+                &self.handle,
+                &self.target,
+                self.address,
+                &self.seen.farewell,
+            );
             let silent = |_| ConnectError::Silent {
                 address: self.address,
                 step: "the start of SFTP on another channel",
@@ -322,6 +329,7 @@ async fn start_sftp(
     handle: &Handle<Client>,
     target: &Target,
     address: SocketAddr,
+    farewell: &Farewell,
 ) -> Result<sftp::Session, ConnectError> {
     let refused = |source| ConnectError::SftpRefused {
         address,
@@ -344,8 +352,16 @@ async fn start_sftp(
         stall_timeout: target.stall_timeout,
     };
     // The version is sent right behind the request for the subsystem: one round trip for both.
-    match sftp::Session::start(Incoming(incoming), Outgoing(outgoing), options).await {
+    let incoming = Incoming(incoming, farewell.clone());
+    let outgoing = Outgoing(outgoing, farewell.clone());
+    match sftp::Session::start(incoming, outgoing, options).await {
         Ok(session) => Ok(session),
+        // It let us in, and refused nothing.
+        Err(sftp::Error::Stalled(after)) => Err(ConnectError::Silent {
+            address,
+            step: START,
+            after,
+        }),
         Err(sftp::Error::Io(error))
             if error
                 .get_ref()
@@ -392,95 +408,4 @@ fn preferred(algorithms: &Algorithms, pinned: Option<&Pinned>) -> Preferred {
     let certificates = pinned.map_or_else(Vec::new, |pinned| pinned.put_in_order(keys));
     preferred.host_key_certificates = Cow::Owned(certificates);
     preferred
-}
-
-/// What russh asks of us while it connects, and tells us.
-struct Client {
-    address: SocketAddr,
-    expected: Option<Pinned>,
-    /// Whether somebody asked, who is told without a warning.
-    is_asked: bool,
-    seen: Seen,
-}
-
-/// An error inside russh's handshake.
-#[derive(Debug)]
-enum HandshakeError {
-    HostKey(Box<ConnectError>),
-    Ssh(russh::Error),
-}
-
-impl HandshakeError {
-    fn at(self, address: SocketAddr, target: &Target, farewell: &Farewell) -> ConnectError {
-        let source = match self {
-            Self::HostKey(error) => return *error,
-            Self::Ssh(source) => source,
-        };
-        match (source, farewell.said()) {
-            (russh::Error::NoCommonAlgo { kind, ours, theirs }, _) => {
-                nothing_in_common(address, kind, &ours, &theirs)
-            }
-            (russh::Error::KexInit, _) => ConnectError::KeyExchange {
-                address,
-                smallest_group: target.algorithms.smallest_group(),
-            },
-            (russh::Error::Disconnect, Some(said)) => ConnectError::Ended {
-                address,
-                step: KEY_EXCHANGE,
-                said,
-            },
-            (source, _) => ssh(address, KEY_EXCHANGE, source),
-        }
-    }
-}
-
-impl From<russh::Error> for HandshakeError {
-    fn from(error: russh::Error) -> Self {
-        Self::Ssh(error)
-    }
-}
-
-impl client::Handler for Client {
-    type Error = HandshakeError;
-
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        let expected = self.expected.as_ref();
-        judge(self.address, expected, shown)
-            .map_err(|error| HandshakeError::HostKey(Box::new(error)))?;
-        let key = shown.public_key();
-        *self.seen.host_key() = HostKey {
-            fingerprint: fingerprint(&key),
-            line: key.to_openssh().unwrap_or_default(),
-        };
-        if expected.is_none() && !self.is_asked {
-            warn_unpinned(self.address, &self.seen.host_key());
-        }
-        Ok(true)
-    }
-
-    async fn kex_done(
-        &mut self,
-        _: Option<&[u8]>,
-        names: &Names,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        self.seen.agreed(self.address, names);
-        Ok(())
-    }
-
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<Self::Error>,
-    ) -> Result<(), Self::Error> {
-        match reason {
-            DisconnectReason::ReceivedDisconnect(info) => {
-                self.seen.farewell.hear(&info);
-                Ok(())
-            }
-            DisconnectReason::Error(error) => Err(error),
-        }
-    }
 }

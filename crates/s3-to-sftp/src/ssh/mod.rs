@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dial` | name → TCP connection, beside whatever is fetched meanwhile |
 //! | [`connection`] | TCP connection → login → SFTP session |
+//! | `client` | what the SSH library asks of us, and tells us |
 //! | [`algorithms`] | which algorithms are offered |
 //! | [`host_key`] | which server is trusted |
 //! | [`mismatch`] | what a server has shown that is not pinned |
@@ -14,7 +15,7 @@
 //! | `login/progress` | what the server has made of the credentials so far |
 //! | `login/prompts` | the questions of keyboard-interactive |
 //! | `seen` | what a connection's task has seen of the server |
-//! | `farewell` | what a server says when it ends a connection |
+//! | `farewell` | why a connection has ended: the server's words, or what broke |
 //! | `foreign` | what others say, made fit for a log |
 //! | `stream` | a TCP stream that can be cut and that notices when nothing is taken |
 //! | `inquiry` | what a server has shown, also where no connection comes of it |
@@ -26,6 +27,7 @@
 pub mod algorithms;
 pub mod certificate;
 mod channel;
+mod client;
 pub mod connection;
 mod dial;
 pub mod error;
