@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # soak.sh [ARGUMENT…]: the function as it ships, between servers that are killed. `dev/scripts/soak.sh --help` lists the arguments.
-# Without any: then 20 GiB through a real queue, for which the disk needs room, and 5,000 small objects. BOOTSTRAP and PACKAGE_ZIP name what is built already;
+# Without any: then 20 GiB through a real queue, for which the disk needs room, 5,000 small objects, and 10,000 odd keys. BOOTSTRAP and PACKAGE_ZIP name what is built already;
 # REAL_SERVERS lists features, as in test.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -37,3 +37,7 @@ for batch in 1 10; do
     CROWD_OBJECTS=5000 CROWD_BATCH=$batch cargo test "${selection[@]}" --test ministack -- \
         --nocapture a_crowd_of_objects_keeps_to_the_partners_cap
 done
+
+printf '\n10,000 odd keys, through sshd\n'
+OBJECT_KEYS=10000 cargo test "${selection[@]}" --test delivery -- \
+    --nocapture every_key_arrives_at_openssh_as_it_is_or_is_refused

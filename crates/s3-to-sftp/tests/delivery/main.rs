@@ -10,6 +10,7 @@
 //! | `keys` | each type of key in each format, and certificates, at sshd |
 //! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
 //! | `quirks` | what servers do that the draft does not say |
+//! | `object_keys` | thousands of odd keys, each read back under its name or refused |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
@@ -19,6 +20,7 @@ mod files;
 mod host_keys;
 mod keys;
 mod logins;
+mod object_keys;
 #[cfg(feature = "real-servers")]
 mod openssh;
 mod promises;
