@@ -14,14 +14,14 @@ use sftp::{Attributes, Error, Handle, OpenFlags, Options, Readback, Session, Upl
 use tokio::io::{DuplexStream, split};
 use tokio::time::timeout;
 
-use crate::server::{
+use super::server::{
     CLOSE, EXTENDED, FSTAT, LSTAT, MKDIR, OPEN, OPENDIR, READDIR, REALPATH, REMOVE, RENAME, STAT,
     Told, ramp,
 };
 use fuzz::assert_one_line;
 
 #[derive(Debug, Arbitrary)]
-pub struct Plan {
+pub(crate) struct Plan {
     stall_seconds: u8,
     steps: Vec<Step>,
 }
@@ -65,7 +65,7 @@ enum Call {
 /// An answer, without its content: the type of its request, and whether it was good.
 type Answer<'a> = Pin<Box<dyn Future<Output = (u8, Result<(), Error>)> + 'a>>;
 
-pub async fn run(plan: Plan, stream: DuplexStream, told: &Arc<Mutex<Told>>) {
+pub(crate) async fn run(plan: Plan, stream: DuplexStream, told: &Arc<Mutex<Told>>) {
     let (reader, writer) = split(stream);
     let options = Options {
         stall_timeout: Duration::from_secs(u64::from(plan.stall_seconds) + 1),

@@ -8,21 +8,21 @@ use arbitrary::Arbitrary;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-pub const OPEN: u8 = 3;
-pub const CLOSE: u8 = 4;
-pub const READ: u8 = 5;
-pub const WRITE: u8 = 6;
-pub const LSTAT: u8 = 7;
-pub const FSTAT: u8 = 8;
-pub const OPENDIR: u8 = 11;
-pub const READDIR: u8 = 12;
-pub const REMOVE: u8 = 13;
-pub const MKDIR: u8 = 14;
-pub const REALPATH: u8 = 16;
-pub const STAT: u8 = 17;
-pub const RENAME: u8 = 18;
+pub(crate) const OPEN: u8 = 3;
+pub(crate) const CLOSE: u8 = 4;
+pub(crate) const READ: u8 = 5;
+pub(crate) const WRITE: u8 = 6;
+pub(crate) const LSTAT: u8 = 7;
+pub(crate) const FSTAT: u8 = 8;
+pub(crate) const OPENDIR: u8 = 11;
+pub(crate) const READDIR: u8 = 12;
+pub(crate) const REMOVE: u8 = 13;
+pub(crate) const MKDIR: u8 = 14;
+pub(crate) const REALPATH: u8 = 16;
+pub(crate) const STAT: u8 = 17;
+pub(crate) const RENAME: u8 = 18;
 /// `posix-rename@openssh.com` and `fsync@openssh.com`; the second has a handle and is told apart by that.
-pub const EXTENDED: u8 = 200;
+pub(crate) const EXTENDED: u8 = 200;
 
 const STATUS: u8 = 101;
 const HANDLE: u8 = 102;
@@ -35,12 +35,12 @@ const EXTENDED_REPLY: u8 = 201;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The byte at an offset of every file.
-pub fn ramp(offset: u64) -> u8 {
+pub(crate) fn ramp(offset: u64) -> u8 {
     (offset % 251) as u8
 }
 
 #[derive(Debug, Arbitrary)]
-pub struct Script {
+pub(crate) struct Script {
     version: Hello,
     has_limits: bool,
     has_others: bool,
@@ -86,18 +86,18 @@ enum Answer {
 
 /// What the server has said.
 #[derive(Debug, Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// By type of request: how many were answered with what was hoped for.
-    pub done: BTreeMap<u8, usize>,
+    pub(crate) done: BTreeMap<u8, usize>,
     /// Offset and length of each WRITE that was answered with OK.
-    pub written: BTreeMap<u64, u64>,
+    pub(crate) written: BTreeMap<u64, u64>,
     /// Bytes were sent that may be any answer, so that nothing of this can be compared.
-    pub is_garbled: bool,
+    pub(crate) is_garbled: bool,
 }
 
 impl Told {
     /// Up to where everything is acknowledged.
-    pub fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         let mut end = 0;
         for (offset, length) in &self.written {
             if *offset > end {
@@ -109,7 +109,7 @@ impl Told {
     }
 }
 
-pub struct Server {
+pub(crate) struct Server {
     script: Script,
     told: Arc<Mutex<Told>>,
     answers: VecDeque<Answer>,
@@ -124,7 +124,7 @@ pub struct Server {
 struct Over;
 
 impl Server {
-    pub fn new(mut script: Script) -> Self {
+    pub(crate) fn new(mut script: Script) -> Self {
         let answers = std::mem::take(&mut script.answers).into();
         Self {
             script,
@@ -136,11 +136,11 @@ impl Server {
         }
     }
 
-    pub fn told(&self) -> Arc<Mutex<Told>> {
+    pub(crate) fn told(&self) -> Arc<Mutex<Told>> {
         Arc::clone(&self.told)
     }
 
-    pub async fn run<R, W>(mut self, mut reader: R, mut writer: W)
+    pub(crate) async fn run<R, W>(mut self, mut reader: R, mut writer: W)
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
