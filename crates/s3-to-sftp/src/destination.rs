@@ -32,6 +32,7 @@ use sftp::{Attributes, Handle, Reply, Session, StatusCode, Upload};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Cause;
+use crate::profile::Profile;
 use crate::remote_path::{RemotePath, TemporaryPath};
 use crate::rules::{Rule, Rules};
 use crate::settings::Channels;
@@ -67,6 +68,8 @@ pub(crate) struct Place<'a> {
     pub(crate) window: usize,
     /// What has been made of the directories that keys ask for.
     pub(crate) directories: &'a Directories,
+    /// What is seen of the server on the way.
+    pub(crate) profile: &'a Profile,
     /// How long these may take to be acknowledged; none where nobody has to stop in time.
     pub(crate) drain_time: Option<Duration>,
     pub(crate) rules: Rules,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::link::Login;
+use crate::profile::Profile;
 use crate::ssh::Connection;
 use in_use::Shared;
 pub(crate) use in_use::{Left, Part};
@@ -26,6 +27,7 @@ pub(crate) struct Kept {
     /// Held while a connection is made or given up: another invocation of this process waits, and takes part in the one
     /// that there is then.
     changing: tokio::sync::Mutex<()>,
+    profile: Profile,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +69,11 @@ fn is_young(fetched: SystemTime, now: SystemTime) -> bool {
 }
 
 impl Kept {
+    /// What the server has shown, for receipts.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// To be held from before it is asked for a connection until [`use_it`](Self::use_it) or the failure, and while the
     /// last one leaves it: so there is one connection at most.
     pub(crate) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {

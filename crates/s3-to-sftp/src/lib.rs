@@ -19,6 +19,7 @@
 //! | `destination` | temporary, verify, publish |
 //! | `link` | the one connection of an invocation, shared by its records |
 //! | `kept` | what is known of the server from one invocation to the next |
+//! | [`profile`] | what of that a receipt tells |
 //! | `turns`, `room` | which records wait for which; how many files and bytes are on their way at once |
 //! | [`side_by_side`] | futures a few at a time, their results in order |
 //! | `deadline` | when something has to be over, which may be brought forward |
@@ -57,6 +58,7 @@ mod link;
 pub mod object;
 pub mod owner;
 mod printable;
+pub mod profile;
 pub mod publisher;
 pub mod quirks;
 pub mod receipt;

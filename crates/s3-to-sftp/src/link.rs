@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept, Left, Part};
+use crate::profile::Profile;
 use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
@@ -216,6 +217,11 @@ impl<'a> Link<'a> {
         }
         self.let_go(state).await;
         None
+    }
+
+    /// What the server has shown, for receipts.
+    pub(crate) fn profile(&self) -> &Profile {
+        self.kept.profile()
     }
 
     /// From now on the connection is not to be kept: a delivery failed by it, or gave up waiting.

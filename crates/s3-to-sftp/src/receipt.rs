@@ -10,6 +10,7 @@ use crate::error::{Error, Stage};
 use crate::event::Skip;
 use crate::object::ObjectName;
 use crate::printable::Printable;
+use crate::profile::Profile;
 use crate::source::{ChecksumCheck, Disposal};
 use crate::ssh::Connection;
 use crate::timeline::Timeline;
@@ -122,6 +123,9 @@ pub struct Server {
     /// The message authentication code; none where the cipher has one of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// What it has shown to be without, or to do in its own way, to this process: names of [`crate::profile`], with commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_quirks: Option<String>,
 }
 
 /// What a delivery took in this invocation, in seconds.
@@ -204,8 +208,8 @@ impl fmt::Display for Receipt {
     }
 }
 
-impl From<&Connection> for Server {
-    fn from(connection: &Connection) -> Self {
+impl Server {
+    pub(crate) fn of(connection: &Connection, profile: &Profile) -> Self {
         let (username, login) = connection.login();
         let negotiated = connection.negotiated();
         Self {
@@ -219,6 +223,7 @@ impl From<&Connection> for Server {
             host_key_algorithm: negotiated.host_key,
             cipher: negotiated.cipher,
             mac: negotiated.mac,
+            server_quirks: profile.with(connection),
         }
     }
 }

@@ -6,7 +6,7 @@ mod settings_page;
 
 use std::{env, fs, path::Path};
 
-use s3_to_sftp::{quirks, settings};
+use s3_to_sftp::{profile, quirks, settings};
 
 #[test]
 fn the_readme_lists_the_settings_as_the_code_has_them() {
@@ -21,6 +21,11 @@ fn the_page_of_settings_has_them_as_the_code_does() {
 #[test]
 fn the_page_of_servers_has_the_quirks_as_the_code_does() {
     assert_is_written("docs/servers.md", "quirks", &quirks::markdown());
+}
+
+#[test]
+fn the_page_of_servers_has_the_names_of_receipts_as_the_code_does() {
+    assert_is_written("docs/servers.md", "profile", &profile::markdown());
 }
 
 /// Between its marks the page has this text, or gets it.

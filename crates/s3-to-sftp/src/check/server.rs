@@ -5,6 +5,7 @@ use sftp::{Attributes, OpenFlags};
 
 use super::{Check, Ended, Step, Told};
 use crate::error::{Cause, Stage};
+use crate::profile::Profile;
 use crate::remote_path::TAG_LENGTH;
 use crate::ssh::{Connection, Shown};
 
@@ -15,6 +16,10 @@ const PROBE: &[u8] =
 impl<F: FnMut(Step)> Check<'_, F> {
     pub(super) async fn server(&mut self, connection: &Connection) -> Told {
         self.sftp(connection).await;
+        // In the words of a receipt; a server like OpenSSH has none.
+        if let Some(names) = Profile::default().with(connection) {
+            self.ok("quirks", names);
+        }
         self.directory(connection).await?;
         if self.options.write {
             self.write(connection).await?;

@@ -11,7 +11,7 @@ use crate::destination::{Done, Place, Verified, file_digest};
 use crate::error::Cause;
 use crate::hand_over::{Begun, ReadbackState, Relay};
 use crate::object::ObjectVersion;
-use crate::receipt::{Durable, Published, Receipt, SizeCheck};
+use crate::receipt::{Durable, Published, Receipt, Server, SizeCheck};
 use crate::remote_path::RemotePath;
 use crate::settings::{OnConflict, UploadMode};
 use crate::source::Body;
@@ -138,6 +138,7 @@ impl<R: Relay> Attempt<'_, R> {
             mode: settings.file_mode,
             window: self.window,
             directories: delivery.directories,
+            profile: delivery.link.profile(),
             drain_time: delivery.drain_time(),
             rules: delivery.rules,
         };
@@ -263,7 +264,7 @@ impl<R: Relay> Attempt<'_, R> {
             etag: version.etag.trim_matches('"').to_owned(),
             version_id: version.version_id.clone(),
             bytes: version.size,
-            server: connection.into(),
+            server: Server::of(connection, place.profile),
             remote_path: place.path.full().to_owned(),
             published: finished.published,
             size: finished.size,

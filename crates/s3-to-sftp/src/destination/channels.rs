@@ -11,6 +11,7 @@ use sftp::{Error, Session};
 
 use super::{Temporary, write_failed};
 use crate::error::Cause;
+use crate::profile::Finding;
 use crate::settings::Channels;
 use crate::ssh::Connection;
 
@@ -80,6 +81,9 @@ impl Temporary<'_> {
             }
             (error, _) => error,
         };
+        if matches!(error, Error::NotGoneOnWith(_) | Error::Appended { .. }) {
+            self.place.profile.saw(Finding::NoResume);
+        }
         write_failed(self.name(), error)
     }
 

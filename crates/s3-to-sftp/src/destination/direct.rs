@@ -10,6 +10,7 @@ use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
 use super::open::is_missing;
 use super::{Place, answered, present, write_failed};
 use crate::error::Cause;
+use crate::profile::Finding;
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
 use crate::settings::OnConflict;
@@ -106,6 +107,7 @@ impl<'a> Direct<'a> {
                 Err(error) => return Err(Cause::sftp(format!("FSETSTAT of {to}"))(error)),
             };
             if !is_cut {
+                self.place.profile.saw(Finding::NoCut);
                 // The one way left: the old file goes, and the new one is written once more.
                 let (close, remove) = (session.close(handle), session.remove(to));
                 _ = close.await;
@@ -126,6 +128,7 @@ impl<'a> Direct<'a> {
         if let Some(mode) = mode
             && let Err(error) = mode.await
         {
+            self.place.profile.saw(Finding::NoMode);
             tracing::warn!(name = to, %error, "the server does not set SSH_FILE_MODE");
         }
         let is_synced = fsync.is_some();
@@ -143,7 +146,10 @@ impl<'a> Direct<'a> {
             None => answered(fstat)?.and_then(|it| it.size),
         };
         let size = match told {
-            None => SizeCheck::NotTold,
+            None => {
+                self.place.profile.saw(Finding::NoSize);
+                SizeCheck::NotTold
+            }
             Some(found) if found == expected => SizeCheck::Equal,
             Some(found) => return Err(Cause::Size { expected, found }),
         };

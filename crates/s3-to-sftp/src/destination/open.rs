@@ -7,6 +7,7 @@ use sftp::{Attributes, Handle, OpenFlags, Reply, Session, StatusCode};
 
 use super::Place;
 use crate::error::Cause;
+use crate::profile::Finding;
 use crate::remote_path::TemporaryPath;
 use crate::rules::Rule;
 
@@ -38,6 +39,7 @@ impl Opened {
                 start: acknowledged,
             });
         }
+        place.profile.saw(Finding::NoResume);
         tracing::warn!(
             name = place.name.full,
             acknowledged,
@@ -99,9 +101,10 @@ impl Opened {
                     return Err(open_failed(place, error));
                 }
                 length = 0;
-                open_new(session, place)
-                    .await
-                    .map_err(|error| open_failed(place, error))?
+                let opened = open_new(session, place).await;
+                let opened = opened.map_err(|error| open_failed(place, error))?;
+                place.profile.saw(Finding::NoReopen);
+                opened
             }
             Err(error) => return Err(open_failed(place, error)),
         };
@@ -132,7 +135,10 @@ impl Opened {
             }
             // A server that opens no file twice.
             Err(error) if error.status().is_some() => match session.remove(name).await {
-                Ok(()) => Ok(None),
+                Ok(()) => {
+                    place.profile.saw(Finding::NoResume);
+                    Ok(None)
+                }
                 Err(_) => Err(open_failed(place, error)),
             },
             Err(error) => Err(open_failed(place, error)),

@@ -6,6 +6,7 @@ use sftp::{Attributes, Error, Reply, Session, StatusCode};
 
 use super::{Place, Temporary, Verified, answered};
 use crate::error::Cause;
+use crate::profile::Finding;
 use crate::receipt::Published;
 use crate::rules::Rule;
 use crate::settings::OnConflict;
@@ -152,6 +153,7 @@ impl Temporary<'_> {
         renamed.map_err(|error| rename_failed(from, to, error))?;
         self.is_old_file_aside = false;
         remove_old_file(self.session, self.place).await;
+        self.place.profile.saw(Finding::NoReplace);
         let how = Published::MovedAside;
         Ok(Done { how, is_synced })
     }

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::{Temporary, answered};
 use crate::error::{Cause, Stage};
+use crate::profile::Finding;
 use crate::receipt::SizeCheck;
 use crate::rules::Rule;
 use crate::timeline::Timeline;
@@ -101,6 +102,7 @@ impl Temporary<'_> {
         }
         let is_mode_refused = mode.is_err();
         if let Err(error) = mode {
+            self.place.profile.saw(Finding::NoMode);
             tracing::warn!(name, %error, "the server does not set SSH_FILE_MODE");
         }
         if self.place.rules.hold(Rule::JudgeClose) {
@@ -134,6 +136,7 @@ impl Temporary<'_> {
             && asked != found & 0o7777
             && !is_mode_refused
         {
+            self.place.profile.saw(Finding::NoMode);
             tracing::warn!(
                 name,
                 "the server says that it sets SSH_FILE_MODE={asked:o}, and the file has {:o}",
@@ -193,8 +196,10 @@ impl Temporary<'_> {
 
     async fn compare(&self, told: Option<u64>, expected: u64) -> Result<SizeCheck, Cause> {
         let Some(mut found) = told else {
+            self.place.profile.saw(Finding::NoSize);
             return Ok(SizeCheck::NotTold);
         };
+        let is_late = found < expected;
         for wait in LATE_SIZE {
             if found >= expected {
                 break;
@@ -202,6 +207,9 @@ impl Temporary<'_> {
             sleep(wait).await;
             let again = self.session.stat(self.name()).await;
             found = answered(again)?.and_then(|it| it.size).unwrap_or(found);
+        }
+        if is_late && found == expected {
+            self.place.profile.saw(Finding::LateSize);
         }
         if found == expected || !self.place.rules.hold(Rule::CompareSize) {
             Ok(SizeCheck::Equal)

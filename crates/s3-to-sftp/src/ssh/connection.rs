@@ -215,6 +215,11 @@ impl Connection {
         self.further.most()
     }
 
+    /// The same, where the server has borne fewer than were asked for.
+    pub fn known_limit(&self) -> Option<usize> {
+        self.further.known_limit()
+    }
+
     /// From now on no more than so many are opened.
     pub fn limit_further(&self, most: usize) {
         self.further.limit(most);

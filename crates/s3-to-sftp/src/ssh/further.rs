@@ -39,6 +39,12 @@ impl Further {
         }
     }
 
+    /// The same, where the server has shown it.
+    pub(super) fn known_limit(&self) -> Option<usize> {
+        let most = self.most.load(Ordering::Relaxed);
+        (most < usize::MAX).then_some(most)
+    }
+
     pub(super) fn limit(&self, most: usize) {
         self.most.fetch_min(most, Ordering::Relaxed);
     }

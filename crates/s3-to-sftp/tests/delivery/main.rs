@@ -11,6 +11,7 @@
 //! | `logins` | who gets in, and by which algorithms: each login and each real server, only with the feature `real-servers` |
 //! | `quirks` | what servers do that the draft does not say |
 //! | `object_keys` | thousands of odd keys, each read back under its name or refused |
+//! | `profile` | what receipts tell of a server |
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
@@ -23,6 +24,7 @@ mod logins;
 mod object_keys;
 #[cfg(feature = "real-servers")]
 mod openssh;
+mod profile;
 mod promises;
 mod quirks;
 #[cfg(feature = "real-servers")]
