@@ -83,16 +83,15 @@ async fn a_file_that_is_longer_than_the_object() {
 async fn a_length_that_is_told_late_is_waited_for() {
     let (world, server) = world().await;
     world.put("f", "content");
-    let home = server.home().to_owned();
-    let asked = std::sync::atomic::AtomicUsize::new(0);
-    server.hook(move |request| match &request.path {
-        Some(path) if request.operation == Operation::Stat && path.ends_with(".part") => {
-            let file = home.join(path.trim_start_matches('/'));
-            let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
-            Action::Run(Box::new(move || {
-                let content = if first { "" } else { "content" };
-                std::fs::write(file, content).expect("it is there");
-            }))
+    let is_closed = std::sync::atomic::AtomicBool::new(false);
+    server.hook(move |request| match request.operation {
+        Operation::Close => {
+            is_closed.store(true, std::sync::atomic::Ordering::Relaxed);
+            Action::Pass
+        }
+        // The first behind the CLOSE.
+        Operation::Stat if is_closed.swap(false, std::sync::atomic::Ordering::Relaxed) => {
+            Action::Size(0)
         }
         _ => Action::Pass,
     });
