@@ -1,7 +1,7 @@
 //! What a server has shown to be without, or to do in a way of its own: for whoever reads a receipt, or asks `check`.
 //!
 //! It is kept as long as the process, costs no request, and decides nothing: a delivery finds out anew what it has to know. What
-//! does decide, how long a write may be and how many channels there are, is the connection's, and [`crate::kept`] hands it on.
+//! does decide, how long a write may be and how many channels there are, is the connection's, and `kept` hands it on.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
