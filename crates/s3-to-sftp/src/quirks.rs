@@ -27,8 +27,8 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://man.openbsd.org/sshd_config#MaxStartups",
             ),
             (
-                "many, under load",
-                "https://github.com/paramiko/paramiko/issues/1181",
+                "20 threads at once",
+                "https://github.com/paramiko/paramiko/issues/664",
             ),
         ],
         tests: &[
@@ -39,10 +39,16 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "takes the connection, and is silent",
         delivery: "given up after `SSH_CONNECT_TIMEOUT`, and later `SSH_STALL_TIMEOUT`",
-        seen: &[(
-            "load balancers, firewalls",
-            "https://github.com/paramiko/paramiko/issues/1752",
-        )],
+        seen: &[
+            (
+                "Win32-OpenSSH",
+                "https://github.com/PowerShell/Win32-OpenSSH/issues/1293",
+            ),
+            (
+                "seen by Sarracenia",
+                "https://github.com/MetPX/sarracenia/issues/1431",
+            ),
+        ],
         tests: &[
             "a_banner_that_never_comes",
             "a_server_that_never_greets_is_given_up",
@@ -51,23 +57,30 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "has old algorithms alone",
         delivery: "refused with both lists and the setting that lets them in",
-        seen: &[(
-            "old appliances",
-            "https://github.com/paramiko/paramiko/issues/1961",
-        )],
+        seen: &[
+            (
+                "OpenSSH before 6.7, appliances",
+                "https://github.com/t8y2/dbx/pull/8780",
+            ),
+            (
+                "switches",
+                "https://github.com/miskin-lee/EdgeTerm/issues/60",
+            ),
+        ],
         tests: &["openssh_with_old_algorithms_only_is_let_in_where_they_are_asked_for"],
     },
     Quirk {
         server: "wants key and password, or asks for the password by keyboard-interactive",
         delivery: "given what it asks for",
         seen: &[
+            ("a large bank", "https://github.com/mulesoft/mule/pull/651"),
             (
-                "banks",
-                "https://github.com/theophilusx/ssh2-sftp-client/issues/467",
+                "seen by SSHJ",
+                "https://github.com/hierynomus/sshj/issues/443",
             ),
             (
-                "sshd with PAM",
-                "https://github.com/hierynomus/sshj/issues/443",
+                "`PasswordAuthentication no`",
+                "https://github.com/MidnightCommander/mc/issues/3921",
             ),
         ],
         tests: &[
@@ -79,7 +92,7 @@ pub const QUIRKS: &[Quirk] = &[
         server: "lets the account in, and has no SFTP for it",
         delivery: "`SftpRefused`",
         seen: &[(
-            "shell accounts",
+            "OpenSSH without `Subsystem`",
             "https://man.openbsd.org/sshd_config#Subsystem",
         )],
         tests: &["an_account_without_sftp"],
@@ -87,40 +100,64 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "prints text before SFTP begins",
         delivery: "refused with the text; the error names start-up files",
-        seen: &[("shells", "https://www.openssh.com/faq.html#2.9")],
+        seen: &[
+            ("shells", "https://www.openssh.com/faq.html#2.9"),
+            (
+                "a greeting in `.bashrc`",
+                "https://github.com/Natizyskunk/vscode-sftp/issues/235",
+            ),
+        ],
         tests: &["a_greeting_before_sftp_is_recognised"],
     },
     Quirk {
         server: "answers with a version above 3, or lists extensions that are no text",
         delivery: "taken for 3; such extensions are none",
-        seen: &[(
-            "the draft's later versions",
-            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-13",
-        )],
+        seen: &[
+            (
+                "ProFTPD's mod_sftp",
+                "https://github.com/proftpd/proftpd/issues/1200",
+            ),
+            (
+                "version 6 of the draft",
+                "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-13",
+            ),
+        ],
         tests: &["a_version_below_three_is_refused_and_one_above_is_taken_for_three"],
     },
     Quirk {
         server: "leaves out a status' text or its language, or has a code above 8",
         delivery: "read all the same; the number is shown",
-        seen: &[(
-            "ProFTPD: 9, \"Invalid handle\"",
-            "http://www.proftpd.org/docs/contrib/mod_sftp.html",
-        )],
+        seen: &[
+            ("no language", "https://github.com/mscdex/ssh2/issues/1116"),
+            (
+                "ProFTPD: 9, \"Invalid handle\"",
+                "https://github.com/proftpd/proftpd/blob/1dbfb9d7c06df22a6f6b610b014b72b190ab6f86/contrib/mod_sftp/fxp.c#L408",
+            ),
+        ],
         tests: &["a_status_above_eight_keeps_its_number_and_the_session_goes_on"],
     },
     Quirk {
         server: "has handles of any bytes, up to 256",
         delivery: "sent back as they came",
         seen: &[(
-            "the draft, section 6.2",
-            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-6.2",
+            "the draft, section 7",
+            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-7",
         )],
         tests: &["a_handle_is_sent_back_as_it_came", "tight"],
     },
     Quirk {
         server: "answers out of order",
         delivery: "each answer finds its request",
-        seen: &[("pkg/sftp", "https://github.com/pkg/sftp/issues/482")],
+        seen: &[
+            (
+                "before a store in S3",
+                "https://github.com/lavv17/lftp/issues/312",
+            ),
+            (
+                "Green End's server",
+                "https://github.com/ewxrjk/sftpserver/issues/24",
+            ),
+        ],
         tests: &[
             "answers_find_their_requests_in_any_order",
             "a_server_that_answers_writes_out_of_order",
@@ -130,15 +167,24 @@ pub const QUIRKS: &[Quirk] = &[
         server: "answers what nobody asked",
         delivery: "the session is over, and the file gone on with over another connection",
         seen: &[(
-            "broken servers",
-            "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-3",
+            "sftp-gcs",
+            "https://github.com/kolban-google/sftp-gcs/issues/6",
         )],
         tests: &["an_answer_to_nothing_ends_the_session"],
     },
     Quirk {
         server: "has no REALPATH, and lists no directory",
         delivery: "neither is asked for by a delivery",
-        seen: &[("drop boxes", "https://github.com/drakkan/sftpgo/issues/922")],
+        seen: &[
+            (
+                "made with ssh2's example",
+                "https://github.com/mscdex/ssh2/issues/560",
+            ),
+            (
+                "drop boxes",
+                "https://github.com/EricZimmerman/KapeFiles/issues/136",
+            ),
+        ],
         tests: &["without_what_can_be_missed"],
     },
     Quirk {
@@ -146,12 +192,12 @@ pub const QUIRKS: &[Quirk] = &[
         delivery: "the file is opened first; a directory is made only where that says that there is none",
         seen: &[
             (
-                "AsyncSSH users",
-                "https://github.com/ronf/asyncssh/issues/478",
+                "seen by AsyncSSH",
+                "https://github.com/ronf/asyncssh/pull/478",
             ),
             (
-                "moov-io/go-sftp",
-                "https://github.com/moov-io/go-sftp/issues/41",
+                "seen by moov-io/go-sftp",
+                "https://github.com/moov-io/go-sftp/pull/156",
             ),
         ],
         tests: &["a_directory_that_is_there_and_may_not_be_made"],
@@ -169,8 +215,8 @@ pub const QUIRKS: &[Quirk] = &[
         server: "cuts a file at every OPEN for writing, and ignores EXCL",
         delivery: "what is there is told by FSTAT behind the OPEN, and by nothing else: begun anew",
         seen: &[(
-            "`rclone serve sftp`",
-            "https://rclone.org/commands/rclone_serve_sftp/",
+            "`rclone serve sftp` before 1.75",
+            "https://github.com/rclone/rclone/commit/4dead760dd4aae993b032a6087d24fcc3e475ff3",
         )],
         tests: &[
             "cuts_at_open",
@@ -203,16 +249,20 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &["every_cut_point_where_every_write_appends"],
     },
     Quirk {
-        server: "stores 32 KiB of a larger write, and says OK",
+        server: "stores the beginning of a larger write, and says OK",
         delivery: "larger ones are sent only where `limits@openssh.com` allows them; the first is looked at; begun anew with 32 KiB",
         seen: &[
             (
-                "seen by rclone",
-                "https://github.com/rclone/rclone/issues/6404",
+                "a Windows machine: 100 KiB",
+                "https://github.com/theophilusx/ssh2-sftp-client/issues/531",
             ),
             (
-                "Win32-OpenSSH",
+                "Win32-OpenSSH 7.7: 100 KiB, and refused",
                 "https://github.com/PowerShell/Win32-OpenSSH/issues/1395",
+            ),
+            (
+                "seen by Netcatty",
+                "https://github.com/binaricat/Netcatty/issues/2022",
             ),
         ],
         tests: &[
@@ -221,21 +271,33 @@ pub const QUIRKS: &[Quirk] = &[
         ],
     },
     Quirk {
-        server: "takes one write at a time",
+        server: "carries out one write after the other, or takes long for each",
         delivery: "as slow as that, and complete",
-        seen: &[(
-            "CrushFTP",
-            "https://github.com/mscdex/ssh2-streams/issues/145",
-        )],
+        seen: &[
+            (
+                "OpenSSH's `sftp-server`",
+                "https://github.com/openssh/openssh-portable/blob/master/sftp-server.c",
+            ),
+            (
+                "CrushFTP",
+                "https://github.com/mscdex/ssh2-streams/issues/145",
+            ),
+        ],
         tests: &["a_server_that_answers_one_write_at_a_time"],
     },
     Quirk {
-        server: "takes packets far below 32 KiB, or has a window of a few KiB",
+        server: "takes small packets, or has a window smaller than a write",
         delivery: "split as SSH asks for it",
-        seen: &[(
-            "small devices",
-            "https://datatracker.ietf.org/doc/html/rfc4254#section-5.2",
-        )],
+        seen: &[
+            (
+                "Dropbear: 24 KiB",
+                "https://github.com/mkj/dropbear/blob/1442f00d3f0d755d9f8ba83c5edcd893aa4d71db/src/default_options.h#L377",
+            ),
+            (
+                "RFC 4254, section 5.2",
+                "https://datatracker.ietf.org/doc/html/rfc4254#section-5.2",
+            ),
+        ],
         tests: &[
             "a_server_whose_channel_packets_are_tiny",
             "a_window_of_a_few_kilobytes",
@@ -245,10 +307,16 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "bears one session on a connection, or some",
         delivery: "as many channels as it bears; remembered",
-        seen: &[(
-            "OpenSSH's `MaxSessions`",
-            "https://man.openbsd.org/sshd_config#MaxSessions",
-        )],
+        seen: &[
+            (
+                "OpenSSH's `MaxSessions`",
+                "https://man.openbsd.org/sshd_config#MaxSessions",
+            ),
+            (
+                "freeFTPd",
+                "https://github.com/byteskeptical/sftpretty/issues/61",
+            ),
+        ],
         tests: &[
             "openssh_with_one_session_gets_one_channel",
             "a_server_that_takes_two_channels",
@@ -270,19 +338,31 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "has a copy of the file for each handle, put into a store at CLOSE",
         delivery: "the first handle has to see what another wrote, or one channel writes",
-        seen: &[(
-            "AWS Transfer Family, MiniStack",
-            "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
-        )],
+        seen: &[
+            (
+                "MiniStack",
+                "https://github.com/ministackorg/ministack/blob/f1bdbd8c2c3b9f10a45adf239a4c85d980fac085/ministack/services/transfer.py#L911",
+            ),
+            (
+                "AWS Transfer Family: no several connections for one file",
+                "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
+            ),
+        ],
         tests: &["a_home_where_each_handle_has_its_own_copy", "transfer"],
     },
     Quirk {
         server: "has no FSETSTAT, or says OK and does nothing",
         delivery: "`SSH_FILE_MODE` without effect is a warning; a longer file that `direct` cannot cut is removed first",
-        seen: &[(
-            "seen from Lambda",
-            "https://github.com/theophilusx/ssh2-sftp-client/issues/330",
-        )],
+        seen: &[
+            (
+                "seen from Lambda",
+                "https://github.com/theophilusx/ssh2-sftp-client/issues/330",
+            ),
+            (
+                "AWS Transfer Family's `SetStatOption`",
+                "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-transfer-server-protocoldetails.html",
+            ),
+        ],
         tests: &[
             "a_server_that_refuses_the_file_mode_is_a_warning",
             "a_direct_upload_over_a_longer_file_that_cannot_be_cut",
@@ -293,17 +373,17 @@ pub const QUIRKS: &[Quirk] = &[
         server: "has no fsync",
         delivery: "the receipt says `durable` `not-known`",
         seen: &[(
-            "`rclone serve sftp`",
-            "https://rclone.org/commands/rclone_serve_sftp/",
+            "servers made with pkg/sftp, rclone's too",
+            "https://github.com/pkg/sftp/blob/v1.13.10/sftp.go#L87",
         )],
         tests: &["the_receipt_tells_what_is_durable"],
     },
     Quirk {
-        server: "takes minutes to close or to sync",
+        server: "takes long to close or to sync",
         delivery: "waited for, as long as it answers keepalives",
         seen: &[(
-            "scanners, object stores",
-            "https://github.com/CDCgov/prime-reportstream/issues/17562",
+            "SFTPGo, as long as a hook runs",
+            "https://github.com/drakkan/sftpgo/blob/c19b03a3f7307deb166c34ed0a0ce162038b8a5b/docs/custom-actions.md",
         )],
         tests: &[
             "a_slow_close_is_no_stall_and_neither_is_what_waits_behind_it",
@@ -314,8 +394,8 @@ pub const QUIRKS: &[Quirk] = &[
         server: "tells a file's length late",
         delivery: "asked again after 0.2, 1 and 3 s",
         seen: &[(
-            "object stores",
-            "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
+            "a mounted object store",
+            "https://github.com/ovh/svfs/issues/17",
         )],
         tests: &["a_length_that_is_told_late_is_waited_for"],
     },
@@ -323,11 +403,12 @@ pub const QUIRKS: &[Quirk] = &[
         server: "tells nothing of files: no STAT, no FSTAT",
         delivery: "acknowledgements count, and the receipt says so; `skip` and `fail` refuse",
         seen: &[
+            ("no STAT", "https://github.com/paramiko/paramiko/issues/134"),
             (
                 "write-only accounts",
-                "https://github.com/paramiko/paramiko/issues/1843",
+                "https://github.com/Velocidex/velociraptor/issues/950",
             ),
-            ("IBM Sterling", "https://github.com/pkg/sftp/issues/331"),
+            ("no FSTAT", "https://github.com/sshnet/SSH.NET/issues/154"),
         ],
         tests: &[
             "tells_nothing_of_files",
@@ -338,19 +419,31 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "takes a file away as soon as it is closed, whatever its name",
         delivery: "`TemporaryGone`, with the settings that help: `SSH_UPLOAD=direct`, or another `SSH_TEMPORARY_NAME`",
-        seen: &[(
-            "pollers",
-            "https://github.com/theophilusx/ssh2-sftp-client/issues/388",
-        )],
+        seen: &[
+            (
+                "moved at once",
+                "https://github.com/paramiko/paramiko/issues/1843",
+            ),
+            (
+                "moved or deleted",
+                "https://github.com/paramiko/paramiko/pull/1374",
+            ),
+        ],
         tests: &["a_server_that_takes_the_file_away_at_close"],
     },
     Quirk {
         server: "takes a file away at the rename, or gives it another name on arrival",
         delivery: "delivered: the name is the partner's from then on, and is not asked for",
-        seen: &[(
-            "IBM Sterling",
-            "https://github.com/paramiko/paramiko/issues/579",
-        )],
+        seen: &[
+            (
+                "taken by the partner",
+                "https://github.com/Azure/logicapps/issues/1298",
+            ),
+            (
+                "a number behind the name",
+                "https://github.com/hierynomus/sshj/issues/290",
+            ),
+        ],
         tests: &["a_file_that_is_taken_or_named_anew_at_the_rename"],
     },
     Quirk {
@@ -362,8 +455,12 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-6.5",
             ),
             (
-                "OpenSSH without the extension",
-                "https://github.com/rclone/rclone/issues/3932",
+                "OpenSSH's plain RENAME",
+                "https://github.com/axpdev-lab/aeroftp/pull/862",
+            ),
+            (
+                "ProFTPD's mod_sftp",
+                "https://github.com/lavv17/lftp/issues/122",
             ),
         ],
         tests: &[
@@ -374,34 +471,34 @@ pub const QUIRKS: &[Quirk] = &[
     Quirk {
         server: "replaces the target of a plain RENAME",
         delivery: "the name is looked at directly before, for `SSH_ON_CONFLICT`",
-        seen: &[(
-            "Go's servers",
-            "https://github.com/drakkan/sftpgo/issues/2068",
-        )],
+        seen: &[("SFTPGo", "https://github.com/drakkan/sftpgo/issues/2068")],
         tests: &["renames_over"],
     },
     Quirk {
         server: "forbids renaming",
         delivery: "refused, with the setting to use: `SSH_UPLOAD=direct`",
-        seen: &[(
-            "seen by rclone",
-            "https://github.com/rclone/rclone/issues/7271",
-        )],
+        seen: &[("MinIO", "https://github.com/minio/minio/issues/17505")],
         tests: &["a_server_where_nothing_is_renamed"],
     },
     Quirk {
         server: "renames, and the answer is lost",
         delivery: "settled by what stands under both names",
-        seen: &[("seen by lftp", "https://github.com/lavv17/lftp/issues/217")],
+        seen: &[("seen by lftp", "https://github.com/lavv17/lftp/issues/122")],
         tests: &["a_lost_answer_to_the_rename_is_settled_by_the_names"],
     },
     Quirk {
         server: "ends connections that are idle, or changes keys every few MB",
         delivery: "proven before it is used again; keys are exchanged in the midst of a file",
-        seen: &[(
-            "dies at 1 GB elsewhere",
-            "https://github.com/mscdex/ssh2/issues/856",
-        )],
+        seen: &[
+            (
+                "AWS Transfer Family: 30 minutes",
+                "https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html",
+            ),
+            (
+                "OpenSSH's `RekeyLimit`",
+                "https://man.openbsd.org/sshd_config#RekeyLimit",
+            ),
+        ],
         tests: &[
             "a_connection_that_the_server_has_closed_is_made_again",
             "openssh_exchanges_keys_in_the_midst_of_a_large_file",
