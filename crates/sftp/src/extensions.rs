@@ -72,8 +72,9 @@ impl Extensions {
 pub const WRITE_HEADER: u32 = 4 + 1 + 4 + (4 + 256) + 8 + 4;
 
 /// Bytes of payload in a WRITE when the server told no limit. The draft's section 3 asks servers
-/// for packets of 34,000 bytes; some store only 32 KiB of a longer one and say OK (rclone#6404,
-/// Win32-OpenSSH#1395), so nothing larger is sent unasked, header included.
+/// for packets of 34,000 bytes; some store only the beginning of a longer one and say OK
+/// (ssh2-sftp-client#531), or refuse it (Win32-OpenSSH#1395), so nothing larger is sent unasked,
+/// header included.
 pub const DEFAULT_WRITE_LENGTH: u32 = 32 * 1024 - WRITE_HEADER;
 
 /// The largest write that is sent whatever a server allows: OpenSSH's own limit, 256 KiB for the

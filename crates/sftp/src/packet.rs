@@ -256,7 +256,7 @@ impl Incoming {
     }
 }
 
-/// The longest handle: draft section 6.2. It is part of every WRITE, and so of what is in flight.
+/// The longest handle: draft section 7. It is part of every WRITE, and so of what is in flight.
 const MAX_HANDLE: usize = 256;
 
 fn handle(fields: &mut Fields) -> Result<Handle> {

@@ -414,7 +414,7 @@ impl<'a> Upload<'a> {
         self.look().await
     }
 
-    /// Some servers store 32 KiB of a larger write and say OK (rclone#6404, Win32-OpenSSH#1395): holes,
+    /// Some servers store the beginning of a larger write and say OK (ssh2-sftp-client#531): holes,
     /// in a file whose length is right wherever its last write is short. Others append whatever the
     /// offset is (accounts that may only add), which shows where a file is gone on with.
     async fn look(&mut self) -> Result<()> {
