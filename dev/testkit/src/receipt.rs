@@ -58,6 +58,49 @@ pub fn of_lines(output: &str, is_other: impl Fn(&Value) -> bool) -> Vec<Value> {
     records
 }
 
+/// The receipt that a line of a log holds, checked: a line of the function's, as JSON or as text, or of the command line's, with
+/// whatever an emulator writes before it. None where there is none.
+///
+/// # Panics
+///
+/// When it is none as the schema has it.
+#[track_caller]
+pub fn in_line(line: &str) -> Option<Value> {
+    // Within a string, as in what an SDK tells of its requests, the quotes have backslashes.
+    if !line.contains(r#""schema":"#) {
+        return None;
+    }
+    let begins = [line.find("receipt={").map(|at| at + 8), line.find('{')];
+    let objects = begins.into_iter().flatten().filter_map(|begin| {
+        let mut values = serde_json::Deserializer::from_str(&line[begin..]).into_iter::<Value>();
+        values.next()?.ok().filter(|it| it.get("schema").is_some())
+    });
+    let mut record = objects
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| panic!("a receipt that cannot be read: {line}"));
+    let fields = record.as_object_mut().expect("it has a field");
+    if let Some(metrics) = fields.remove("_aws") {
+        for directive in metrics["CloudWatchMetrics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let dimensions = directive["Dimensions"].as_array().into_iter().flatten();
+            let names = dimensions.flat_map(|set| set.as_array().into_iter().flatten());
+            let metrics = directive["Metrics"].as_array().into_iter().flatten();
+            for name in names.chain(metrics.map(|metric| &metric["Name"])) {
+                fields.remove(name.as_str().expect("a name"));
+            }
+        }
+    }
+    for name in ["timestamp", "level", "message", "object", "requestId"] {
+        fields.remove(name);
+    }
+    check(&record);
+    Some(record)
+}
+
 /// Checks a record, and takes out what is another each time: its times.
 ///
 /// # Panics
@@ -69,4 +112,64 @@ pub fn without_times(mut record: Value) -> Value {
     let fields = record.as_object_mut().expect("checked to be an object");
     fields.retain(|name, _| !name.contains("time") && !name.starts_with("seconds"));
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use serde_json::json;
+
+    use super::in_line;
+
+    /// What a record has at least.
+    const LEAST: &str = r#""schema":1,"version":"0.1.0","outcome":"skipped","reason":"r","time":"2026-11-28T11:00:00Z""#;
+
+    fn is_refused(line: &str) -> bool {
+        let line = line.to_owned();
+        catch_unwind(move || in_line(&line)).is_err()
+    }
+
+    #[test]
+    fn a_receipt_is_found_in_a_line_of_each_form() {
+        let of_log = r#""timestamp":"x","level":"INFO","message":"m","object":"o","requestId":"r""#;
+        let metrics = r#""service":"s","destination":"d","Bytes":1,"_aws":{"Timestamp":0,"CloudWatchMetrics":
+            [{"Namespace":"n","Dimensions":[["service","destination"]],"Metrics":[{"Name":"Bytes","Unit":"Bytes"}]}]}"#;
+        let metrics = metrics.replace('\n', "");
+        for line in [
+            format!("{{{LEAST}}}"),
+            format!("{{{LEAST},{of_log},{metrics}}}"),
+            format!("2026-11-28 11:00 emulator [x] {{{LEAST},{of_log}}} and more"),
+            format!("INFO invocation{{requestId=\"r\"}}: skipped receipt={{{LEAST}}} object=\"o\""),
+        ] {
+            let record = in_line(&line).unwrap_or_else(|| panic!("none in {line}"));
+            assert_eq!(record.as_object().map(|it| it.len()), Some(5), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines_have_none() {
+        for line in [
+            "",
+            "{}",
+            r#"{"message":"{\"schema\":1}"}"#,
+            &json!({"level": "INFO"}).to_string(),
+        ] {
+            assert_eq!(in_line(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_receipt_that_is_none_is_refused() {
+        for line in [
+            format!("{{{LEAST},\"unknown\":1}}"),
+            // A metric that is not listed is a field too many.
+            format!("{{{LEAST},\"Bytes\":1,\"_aws\":{{\"CloudWatchMetrics\":[]}}}}"),
+            format!("{{{}}}", LEAST.replace("skipped", "lost")),
+            r#"{"schema":1}"#.to_owned(),
+            format!("{{{LEAST}"),
+        ] {
+            assert!(is_refused(&line), "{line}");
+        }
+    }
 }

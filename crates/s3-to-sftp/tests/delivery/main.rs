@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `world` | an S3, a server, and what a test asks of them |
+//! | `checked` | a journal that holds each record to the schema of receipts |
 //! | `promises` | what is promised on any server: bodies, each run in every world |
 //! | `files` | what a server has, looked at from behind |
 //! | `embedded`, `openssh`, `servers` | the worlds; real servers only with the feature `real-servers` |
@@ -15,6 +16,7 @@
 //! | `bad_input` | a test per row of what bad input gets |
 
 mod bad_input;
+mod checked;
 mod embedded;
 mod files;
 #[cfg(feature = "real-servers")]

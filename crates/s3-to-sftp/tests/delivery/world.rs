@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use s3_to_sftp::event::{Item, Job};
 use s3_to_sftp::invocation::Deliverer;
-use s3_to_sftp::journal::{Entry, Journal};
 use s3_to_sftp::object::ObjectName;
 use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::secrets::Secrets;
@@ -20,6 +19,7 @@ use testkit::s3::{Action, S3Server, Store};
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 
+use crate::checked::Checked;
 use crate::files::Files;
 
 pub(crate) struct World {
@@ -237,14 +237,4 @@ pub(crate) fn job(bucket: &str, key: &str) -> Item {
         sequencer: None,
         time: None,
     })
-}
-
-/// Holds each record to the schema of receipts.
-#[derive(Debug)]
-struct Checked;
-
-impl Journal for Checked {
-    fn write(&self, entry: &Entry<'_>) {
-        testkit::receipt::check(&entry.record().into());
-    }
 }

@@ -10,6 +10,7 @@
 //! | `round` | the messages about one object, and the environments that take them |
 //! | `event`, `plan` | what happens at a request: a cut, a kill, twins, a hand-over, a user; and when |
 //! | `play` | a case from its start to its last retry |
+//! | `checked` | a journal that holds each record to the schema of receipts |
 //! | `channels` | the same over several channels |
 //! | `schedules` | the large product, by seeds |
 //! | `scenarios` | the worst of the review of the first design, by number |
@@ -20,6 +21,8 @@
 )]
 
 mod channels;
+#[path = "../delivery/checked.rs"]
+mod checked;
 mod event;
 mod ledger;
 mod manner;

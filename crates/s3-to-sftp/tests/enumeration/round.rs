@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::checked::Checked;
 use crate::ledger::{Ledger, Violation};
 use crate::manner::Manner;
 use crate::world::{BUCKET, Kind, Start, World};
@@ -379,7 +380,8 @@ impl Round {
 
     /// A process of its own: what one learnt of a server, another does not know.
     fn environment(&self) -> Deliverer {
-        let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone(), Secrets::none());
+        let deliverer = Deliverer::new(self.settings.clone(), self.s3.clone(), Secrets::none())
+            .with_journal(Checked);
         #[cfg(feature = "take-out-rules")]
         let deliverer = deliverer.with_rules(s3_to_sftp::rules::Rules::without(self.kind.without));
         deliverer

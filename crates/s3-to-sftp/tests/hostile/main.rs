@@ -8,6 +8,7 @@
 //! | `server` | one that means well up to one step |
 //! | `faults` | what it does there |
 //! | `world` | a delivery to it, and what has to hold of each |
+//! | `checked` | a journal that holds each record to the schema of receipts |
 //! | `rows` | a test per step and fault |
 //!
 //! Memory is that which the allocator has given out: it is exact to the byte and the same each time. What the kernel counts
@@ -19,6 +20,8 @@
     reason = "a measurement is worth telling, with --nocapture"
 )]
 
+#[path = "../delivery/checked.rs"]
+mod checked;
 mod faults;
 mod files;
 mod line;

@@ -16,6 +16,7 @@ use testkit::secrets::PASSWORD;
 use tokio::sync::Mutex;
 
 use crate::ALLOCATOR;
+use crate::checked::Checked;
 use crate::files::File;
 use crate::server::{Script, Server};
 
@@ -93,7 +94,8 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
         settings(&server),
         S3::with_client(s3.client()),
         Secrets::none(),
-    );
+    )
+    .with_journal(Checked);
 
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();

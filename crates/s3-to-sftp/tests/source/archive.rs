@@ -165,7 +165,7 @@ async fn a_move_that_ended_half_way_ends_well_the_next_time() {
                 _ => Action::Pass,
             });
         let error = delivered.archive().await.unwrap_err();
-        assert!(matches!(error, SourceError::Denied(_)), "{error:?}");
+        assert!(matches!(error, SourceError::DeleteDenied(_)), "{error:?}");
         assert!(delivered.has_source());
         delivered.world.s3.clear_hooks();
         assert_eq!(delivered.archive().await.unwrap(), Disposal::Archived);

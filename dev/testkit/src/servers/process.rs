@@ -1,4 +1,6 @@
 //! A program that is running: its output line by line, and its end, which comes at the latest with this value's.
+//!
+//! Whatever receipts it wrote are held to their schema then, whoever wrote them and whatever the test is about.
 
 use std::fmt;
 use std::fs;
@@ -214,6 +216,12 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        #[cfg(feature = "receipts")]
+        if !std::thread::panicking() {
+            for line in &lock(&self.inner.output).lines {
+                crate::receipt::in_line(line);
+            }
+        }
     }
 }
 

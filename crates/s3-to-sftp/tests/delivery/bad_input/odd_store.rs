@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::world;
+use crate::checked::Checked;
 
 /// The first answer: an object of ten bytes, of which five come.
 const HALF: &str = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nLast-Modified: Sun, 22 Nov 2026 14:05:09 GMT\r\n\
@@ -39,7 +40,7 @@ async fn delivered_from(rest: &'static str) -> (&'static str, usize) {
     });
     let client = world.s3.config().endpoint_url(endpoint).build();
     let s3 = S3::with_client(aws_sdk_s3::Client::from_conf(client));
-    let deliverer = Deliverer::new(world.settings(&[]), s3, Secrets::none());
+    let deliverer = Deliverer::new(world.settings(&[]), s3, Secrets::none()).with_journal(Checked);
     let outcome = world.deliver_by(&deliverer, "f").await;
     store.abort();
     let Outcome::Failed(error) = outcome else {
