@@ -8,13 +8,15 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `source` | [`S3`]: open, reopen, look, delete; the private key |
+//! | `source` | [`S3`]: open, reopen; the private key |
 //! | `body` | [`Body`]: the bytes, resumed and compared |
 //! | `stream`, `pinned` | a stretch of them, gone on with where it breaks off; the range that asks for it |
 //! | `ranges`, `range` | [`ReadAhead`]: several ranges at once, where S3 is the slower end; one of them |
 //! | `place` | where a body can go back to, and [`Checkpoint`] |
 //! | `digest` | [`Digest`]: S3's algorithms, with states that can be written down |
 //! | `checksum`, `parts` | what S3 tells of an object's checksum, and of those of its parts |
+//! | `last_look` | [`LastLook`]: whether it is still there, directly before it is published |
+//! | `delete` | the delete of what is delivered, and [`Disposal`]: what became of a source |
 //! | `archive` | the move after a delivery |
 //! | `listing` | what lies below a prefix |
 //! | `disposable` | whether sources could be deleted, or moved, asked beforehand |
@@ -22,9 +24,11 @@
 mod archive;
 mod body;
 mod checksum;
+mod delete;
 mod digest;
 mod disposable;
 mod error;
+mod last_look;
 mod listing;
 mod parts;
 mod pinned;
@@ -45,13 +49,14 @@ use aws_sdk_s3::types::ChecksumMode;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
 pub use body::Body;
 pub use checksum::ChecksumCheck;
+pub use delete::Disposal;
 pub use digest::{Algorithm, Checksum, Digest};
 pub(crate) use disposable::directory;
 pub use error::SourceError;
+pub use last_look::{LastLook, Look};
 pub use listing::{Listed, Page};
 pub use place::Checkpoint;
 pub use ranges::ReadAhead;
@@ -90,24 +95,6 @@ pub enum Found {
     Object(ObjectVersion, Box<Body>),
     /// Nothing: delivered already, or deleted.
     Nothing,
-}
-
-/// What became of a source after its delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Disposal {
-    /// The object is deleted.
-    Deleted,
-    /// The object is in the archive, and no longer where it was.
-    Archived,
-    /// Kept, as asked.
-    Kept,
-    /// A newer object has the key; its own event is on the way.
-    Replaced,
-    /// Somebody else had deleted it.
-    AlreadyGone,
-    /// S3 refused the delete: the delivery stands.
-    NotDeleted,
 }
 
 impl S3 {
@@ -274,19 +261,6 @@ impl S3 {
         }
     }
 
-    /// Whether what lies under the key is still `version`: the last look before a rename.
-    ///
-    /// # Errors
-    ///
-    /// S3 did not say.
-    pub async fn look(&self, version: &ObjectVersion) -> Result<Look, SourceError> {
-        Ok(match self.head(&version.name).await? {
-            Some(head) if is_version(&head, version) => Look::Same,
-            Some(_) => Look::Replaced,
-            None => Look::Gone,
-        })
-    }
-
     /// Whether there is an object under this name.
     ///
     /// # Errors
@@ -310,49 +284,6 @@ impl S3 {
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(SourceError::from_sdk(error)),
         }
-    }
-
-    /// Deletes the object, if it is still the one that was delivered.
-    ///
-    /// # Errors
-    ///
-    /// S3 refused or did not answer. The delivery stands all the same.
-    pub async fn delete(&self, version: &ObjectVersion) -> Result<Disposal, SourceError> {
-        // Stores that do not know `If-Match` on DELETE just delete, and no probe tells them apart.
-        let may_be_another = !self.is_aws || version.version_id.is_some();
-        if may_be_another && self.rules.hold(Rule::LookBeforeDelete) {
-            match self.look(version).await? {
-                Look::Same => {}
-                Look::Replaced => return Ok(Disposal::Replaced),
-                Look::Gone => return Ok(Disposal::AlreadyGone),
-            }
-        }
-        let is_conditional = self.rules.hold(Rule::DeleteWithIfMatch);
-        let mut condition = is_conditional.then(|| version.etag.clone());
-        for _ in 0..DELETE_TRIES {
-            let answer = self
-                .client
-                .delete_object()
-                .bucket(&version.name.bucket)
-                .key(&version.name.key)
-                .set_if_match(condition.clone())
-                .send()
-                .await;
-            match answer {
-                Ok(_) => return Ok(Disposal::Deleted),
-                Err(error) => match status(&error) {
-                    Some(412) => return Ok(Disposal::Replaced),
-                    Some(404) => return Ok(Disposal::AlreadyGone),
-                    // Somebody wrote at the same moment: which of the two was first shows now.
-                    Some(409) => {}
-                    // A store that knows no condition on a DELETE, and says so. The look has just
-                    // passed, and nothing better is to be had there.
-                    Some(400 | 501) if !self.is_aws && condition.is_some() => condition = None,
-                    _ => return Err(SourceError::from_sdk(error)),
-                },
-            }
-        }
-        Err(SourceError::Busy)
     }
 
     /// Reads a small object whole: a private key.
@@ -399,69 +330,6 @@ impl S3 {
             }
         }
     }
-}
-
-/// A delete that met a concurrent write is tried this often.
-const DELETE_TRIES: usize = 3;
-
-/// The last look at a source before its file is published.
-#[derive(Debug)]
-pub struct LastLook<'a> {
-    s3: &'a S3,
-    version: &'a ObjectVersion,
-    /// When S3 was last asked and found the version there. Not when its answer was read: that may have lain in the
-    /// socket of a process that was stopped.
-    confirmed: Option<Instant>,
-}
-
-/// How long ago the question may have been asked when a rename goes out.
-const LOOK_AGE: Duration = Duration::from_secs(2);
-/// So many answers in a row may take longer than that.
-const LOOK_TRIES: u32 = 5;
-
-impl<'a> LastLook<'a> {
-    /// Looks after `version`; nothing is asked yet.
-    pub fn new(s3: &'a S3, version: &'a ObjectVersion) -> Self {
-        Self {
-            s3,
-            version,
-            confirmed: None,
-        }
-    }
-
-    /// Makes sure that the version was there less than 2 s ago.
-    ///
-    /// # Errors
-    ///
-    /// [`SourceError::Replaced`], [`SourceError::Vanished`], or S3 did not say in time.
-    pub async fn confirm(&mut self) -> Result<(), SourceError> {
-        let mut tries = 0;
-        while self.confirmed.is_none_or(|at| at.elapsed() >= LOOK_AGE) {
-            if tries == LOOK_TRIES {
-                let slow = format!("each of {tries} HEAD requests took longer than {LOOK_AGE:?}");
-                return Err(SourceError::Other(slow.into()));
-            }
-            tries += 1;
-            let asked = Instant::now();
-            match self.s3.look(self.version).await? {
-                Look::Same => self.confirmed = Some(asked),
-                Look::Replaced => return Err(SourceError::Replaced),
-                Look::Gone => return Err(SourceError::Vanished),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a last look saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// The very version that was read.
-    Same,
-    /// Another one.
-    Replaced,
-    /// None.
-    Gone,
 }
 
 fn pin(

@@ -17,7 +17,7 @@ use crate::hand_over::{HandOver, RelayError};
 use crate::invocation::Deliverer;
 use crate::object::ObjectName;
 use crate::settings::AfterDelivery;
-use crate::source::{Listed, SourceError, directory};
+use crate::source::{Listed, directory};
 
 /// What SQS takes in one request.
 const AT_ONCE: usize = 10;
@@ -224,9 +224,7 @@ impl<Q: SweepQueue> Sweep<'_, Q> {
                 self.asked.insert(beginning.to_owned());
                 Ok(())
             }
-            Err(error @ (SourceError::Denied(_) | SourceError::ArchiveDenied(_))) => {
-                Err(ended(Some(error)))
-            }
+            Err(error) if error.is_disposal_denied() => Err(ended(Some(error))),
             Err(error) => Err((Some(name.clone()), Cause::Source(error))),
         }
     }

@@ -120,10 +120,6 @@ impl Records {
         match self.s3.delete(version).await {
             Ok(Disposal::Replaced) => Err("another one was put in its place".to_owned()),
             Ok(_) => Ok(()),
-            Err(error @ SourceError::Denied(_)) => Err(format!(
-                "{}; next: grant s3:DeleteObject on it, and s3:GetObject",
-                Cause::Source(error)
-            )),
             Err(error) => Err(report(Stage::Dispose, &version.name, error)),
         }
     }

@@ -347,10 +347,10 @@ async fn what_may_be_done_in_s3_is_told_step_by_step() {
     assert_eq!(store.keys("inbox"), ["acme/a", "acme/b", "other"]);
     assert_eq!(store.keys("archive"), [""; 0]);
 
-    for (operation, step) in [
-        ("ListObjectsV2", "list"),
-        ("GetObject", "read"),
-        ("DeleteObject", "delete"),
+    for (operation, step, permission) in [
+        ("ListObjectsV2", "list", "s3:ListBucket"),
+        ("GetObject", "read", "s3:GetObject"),
+        ("DeleteObject", "delete", "s3:DeleteObject"),
     ] {
         let store = s3(&["acme/a"]).await;
         store.hook(move |request| {
@@ -372,7 +372,7 @@ async fn what_may_be_done_in_s3_is_told_step_by_step() {
         assert!(
             told.next
                 .as_ref()
-                .is_some_and(|next| next.contains("grant")),
+                .is_some_and(|next| next.contains(&format!("role {permission}"))),
             "{told:?}"
         );
         assert_eq!(

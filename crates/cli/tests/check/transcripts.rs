@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use testkit::servers::asyncssh::{Logins, Serves};
-use testkit::servers::{AsyncSsh, Missing, ProFtpd, Rclone, Sshd};
+use testkit::servers::{AsyncSsh, Missing, ProFtpd, Rclone, Sshd, Transfer};
 
 use super::*;
 
@@ -22,11 +22,14 @@ fn there<T>(server: Result<T, Missing>) -> T {
     server.unwrap_or_else(|missing| panic!("{missing}"))
 }
 
-/// A title, the account, and what is wrong with the settings.
+/// A title, the account, and what is wrong: with the settings, or in S3.
 struct Case<'a> {
     title: &'a str,
     account: Account,
     wrong: Vec<(&'a str, String)>,
+    place: &'a str,
+    /// What S3 does not permit.
+    denied: Option<&'static str>,
 }
 
 /// What is wrong whichever server it is.
@@ -67,16 +70,37 @@ fn usual<'a>(account: &Account, closed: u16, silent: u16) -> Vec<Case<'a>> {
             vec![("SSH_DIR", "/no/such".to_owned())],
         ),
     ];
-    let case = |(title, wrong)| Case {
-        title,
-        account: account.clone(),
+    let settings = cases.into_iter().map(|(title, wrong)| Case {
         wrong,
+        ..case(title, account.clone())
+    });
+    let denials = [
+        ("a bucket that may not be listed", "ListObjectsV2"),
+        ("an object that may not be read", "GetObject"),
+        ("sources that may not be deleted", "DeleteObject"),
+    ];
+    let denials = denials.map(|(title, operation)| Case {
+        denied: Some(operation),
+        ..case(title, account.clone())
+    });
+    let no_bucket = Case {
+        place: "s3://no-such-bucket/",
+        ..case("a bucket that is not there", account.clone())
     };
-    cases.into_iter().map(case).collect()
+    settings.chain(denials).chain([no_bucket]).collect()
 }
 
 async fn said(case: &Case<'_>, s3: &S3Server) -> String {
-    let mut command = command(&case.account, &["--write", PLACE]);
+    if let Some(denied) = case.denied {
+        s3.hook(move |request| {
+            if request.operation == denied {
+                Action::access_denied()
+            } else {
+                Action::Pass
+            }
+        });
+    }
+    let mut command = command(&case.account, &["--write", case.place]);
     command.envs(s3.env()).env("SSH_CONNECT_TIMEOUT", "1s");
     for (name, value) in &case.wrong {
         command.env(name, value);
@@ -86,6 +110,7 @@ async fn said(case: &Case<'_>, s3: &S3Server) -> String {
         .expect("in time")
         .expect("runs");
     testkit::secrets::output("s3-to-sftp", &output);
+    s3.clear_hooks();
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let mut said = format!("# {}\n", case.title);
     said += &text(output.stdout);
@@ -121,9 +146,12 @@ fn without_digits(text: &str) -> String {
 }
 
 fn comparable(said: &str, account: &Account) -> String {
-    let home = account.home.to_str().expect("its name is text");
     let key = account.host_key.split(' ').nth(1).unwrap_or_default();
-    let said = said.replace(home, "HOME").replace(key, "KEY");
+    let mut said = said.replace(key, "KEY");
+    // Others see their home as their root.
+    if account.home != Path::new("/") {
+        said = said.replace(account.home.to_str().expect("its name is text"), "HOME");
+    }
     let said = if account.username == "acme" {
         said
     } else {
@@ -187,7 +215,18 @@ fn case(title: &str, account: Account) -> Case<'_> {
         title,
         account,
         wrong: Vec::new(),
+        place: PLACE,
+        denied: None,
     }
+}
+
+/// Its private key, and the account of another.
+fn wrong_key(account: Account, of: &Account) -> Case<'static> {
+    let account = Account {
+        private_key: of.private_key.clone(),
+        ..account
+    };
+    case("a key that the server does not know", account)
 }
 
 fn wrong_password(account: Account) -> Case<'static> {
@@ -206,6 +245,7 @@ async fn openssh() {
     let (closed, silent) = (closed_port(), silent());
     let mut cases = usual(&server.account(), closed.port(), silent.port());
     cases.extend([
+        wrong_key(server.account(), &without.account()),
         case("an account without SFTP", without.account()),
         case("a shell that talks before SFTP", talks.account()),
         case("an account that may not write", reads.account()),
@@ -263,4 +303,18 @@ async fn asyncssh() {
         case("an account that may not write", reads.account()),
     ]);
     assert_transcript("asyncssh", cases).await;
+}
+
+#[tokio::test]
+async fn transfer() {
+    let server = there(Transfer::start().await);
+    let (closed, silent) = (closed_port(), silent());
+    let account = server.account();
+    let other = there(Sshd::start().await);
+    let mut cases = usual(&account, closed.port(), silent.port());
+    cases.push(wrong_key(account, &other.account()));
+    assert_transcript("transfer", cases).await;
+    let (s3, bucket) = server.bucket();
+    let left = s3.list_objects_v2().bucket(bucket).send().await;
+    assert_eq!(left.expect("listed").contents(), [], "nothing is left");
 }

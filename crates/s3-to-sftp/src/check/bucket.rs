@@ -7,7 +7,7 @@ use super::{Check, Step};
 use crate::error::{Cause, Stage};
 use crate::object::ObjectName;
 use crate::settings::AfterDelivery;
-use crate::source::{Found, Listed, SourceError, directory};
+use crate::source::{Found, Listed, directory};
 
 /// `s3://BUCKET/PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +49,13 @@ impl<F: FnMut(Step)> Check<'_, F> {
     /// Each of them by itself: whatever fails, the others are asked for too.
     pub(super) async fn bucket(&mut self, prefix: &Prefix) {
         let listed = self.list(prefix).await;
-        self.read(prefix, &listed).await;
-        self.dispose(prefix, &listed).await;
+        self.read(prefix, listed.as_deref()).await;
+        self.dispose(prefix, listed.as_deref().unwrap_or_default())
+            .await;
     }
 
-    async fn list(&mut self, prefix: &Prefix) -> Vec<Listed> {
+    /// What lies there; none where S3 did not tell.
+    async fn list(&mut self, prefix: &Prefix) -> Option<Vec<Listed>> {
         match self.s3.list(&prefix.bucket, &prefix.prefix, None).await {
             Ok(page) => {
                 let count = match (page.objects.len(), &page.next) {
@@ -62,17 +64,21 @@ impl<F: FnMut(Step)> Check<'_, F> {
                     (count, Some(_)) => format!("{count} objects and more"),
                 };
                 self.ok("list", format!("{count} below {prefix}"));
-                page.objects
+                Some(page.objects)
             }
             Err(error) => {
                 let cause = Cause::Listing(prefix.to_string(), error);
                 self.fail("list", (Stage::OpenSource, cause));
-                Vec::new()
+                None
             }
         }
     }
 
-    async fn read(&mut self, prefix: &Prefix, listed: &[Listed]) {
+    async fn read(&mut self, prefix: &Prefix, listed: Option<&[Listed]>) {
+        let Some(listed) = listed else {
+            self.ok("read", "not tried, for nothing can be listed".to_owned());
+            return;
+        };
         let settings = self.settings;
         let name = |object: &Listed| ObjectName {
             bucket: prefix.bucket.clone(),
@@ -120,7 +126,7 @@ impl<F: FnMut(Step)> Check<'_, F> {
                 };
                 self.ok("delete", format!("sources may be {done}"));
             }
-            Err(error @ (SourceError::Denied(_) | SourceError::ArchiveDenied(_))) => {
+            Err(error) if error.is_disposal_denied() => {
                 self.fail("delete", (Stage::Dispose, Cause::Source(error)));
             }
             // As where nothing lies there yet: S3 did not say.

@@ -107,7 +107,15 @@ impl<F: FnMut(Step)> Check<'_, F> {
                 let cause = Cause::NoDirectory(shown);
                 Err(self.fail("directory", (Stage::OpenTemporary, cause)))
             }
-            Err(source) if source.is(sftp::StatusCode::NO_SUCH_FILE) => {
+            // A store of objects has no directory while nothing lies in it, and takes files all the same.
+            Err(source) if is_missing(&source) && self.settings.dir.is_none() => {
+                self.ok(
+                    "directory",
+                    format!("{shown}, which the server does not show"),
+                );
+                Ok(())
+            }
+            Err(source) if is_missing(&source) => {
                 let cause = Cause::NoDirectory(path.to_owned());
                 Err(self.fail("directory", (Stage::OpenTemporary, cause)))
             }
@@ -155,6 +163,10 @@ impl<F: FnMut(Step)> Check<'_, F> {
         };
         self.fail(name, (Stage::OpenTemporary, cause))
     }
+}
+
+fn is_missing(error: &sftp::Error) -> bool {
+    error.is(sftp::StatusCode::NO_SUCH_FILE)
 }
 
 async fn probe(

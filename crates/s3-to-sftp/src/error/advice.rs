@@ -18,7 +18,7 @@ impl Cause {
     pub(crate) fn next(&self) -> Option<Cow<'static, str>> {
         let next = match self {
             Self::Event(_) | Self::Path(_) | Self::OwnObject(_) | Self::Sweep(_) => return None,
-            Self::Listing(_, SourceError::Denied(_)) => {
+            Self::Listing(_, SourceError::ListDenied(_)) => {
                 "grant the function's role s3:ListBucket on the bucket"
             }
             Self::Listing(_, SourceError::NoSuchBucket(_)) => {
@@ -120,6 +120,10 @@ impl Cause {
                 "grant the function's role s3:GetObject (in a versioned bucket s3:GetObjectVersion \
                  too) on the object, and s3:ListBucket on the bucket to tell a deleted object from \
                  a denied one"
+            }
+            Self::Source(SourceError::DeleteDenied(_)) => {
+                "grant the function's role s3:DeleteObject on the objects, and s3:GetObject: S3 asks for both where a delete \
+                 has a condition"
             }
             Self::Source(SourceError::Archived(_)) => {
                 "restore the object, then send its event again"

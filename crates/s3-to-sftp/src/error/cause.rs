@@ -360,7 +360,8 @@ impl Cause {
             },
             Self::Destination(_, _, name) => name,
             Self::Source(error) | Self::Listing(_, error) => match error {
-                SourceError::Denied(_) => "SourceDenied",
+                SourceError::Denied(_) | SourceError::ListDenied(_) => "SourceDenied",
+                SourceError::DeleteDenied(_) => "DeleteDenied",
                 SourceError::NoSuchBucket(_) => "NoSuchBucket",
                 SourceError::Archived(_) => "SourceArchived",
                 SourceError::Body(_) | SourceError::Length { .. } => "SourceBroken",
@@ -456,6 +457,8 @@ fn fetch_kind(error: &FetchError) -> VerdictKind {
 fn source_kind(error: &SourceError) -> VerdictKind {
     match error {
         SourceError::Denied(_)
+        | SourceError::ListDenied(_)
+        | SourceError::DeleteDenied(_)
         | SourceError::Missing
         | SourceError::NoSuchBucket(_)
         | SourceError::Archived(_)

@@ -190,7 +190,7 @@ impl S3 {
                 (Some(400 | 501), _) if !self.is_aws && knows_conditions => {
                     knows_conditions = false;
                 }
-                _ => return Err(denied(SourceError::from_sdk(error))),
+                _ => return Err(SourceError::from_sdk(error).of_archive()),
             }
         }
         Err(SourceError::Busy)
@@ -215,7 +215,7 @@ impl S3 {
         let head = match answer {
             Ok(head) => head,
             Err(error) if status(&error) == Some(404) => return Ok(There::Nothing),
-            Err(error) => return Err(denied(SourceError::from_sdk(error))),
+            Err(error) => return Err(SourceError::from_sdk(error).of_archive()),
         };
         let same_size = size_of(&head) == Some(version.size);
         let same = match Headers::from(&head).part(Algorithm::Crc64Nvme) {
@@ -227,13 +227,5 @@ impl S3 {
         } else {
             There::Other
         })
-    }
-}
-
-/// The source was read a moment ago: what is denied is the archive.
-pub(super) fn denied(error: SourceError) -> SourceError {
-    match error {
-        SourceError::Denied(source) => SourceError::ArchiveDenied(source),
-        error => error,
     }
 }

@@ -7,7 +7,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use percent_encoding::utf8_percent_encode;
 
-use super::archive::{IN_PATHS, denied};
+use super::archive::IN_PATHS;
 use super::error::SourceError;
 use super::{S3, status};
 use crate::object::ObjectName;
@@ -22,7 +22,7 @@ impl S3 {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Denied`] and [`SourceError::ArchiveDenied`]: they may not. Anything else: S3 did not say.
+    /// [`SourceError::DeleteDenied`] and [`SourceError::ArchiveDenied`]: they may not. Anything else: S3 did not say.
     pub async fn may_dispose(
         &self,
         object: &ObjectName,
@@ -46,7 +46,9 @@ impl S3 {
             .if_match(NO_ETAG)
             .send()
             .await;
-        answer.map(drop).or_else(|error| allowed(error, true))
+        answer
+            .map(drop)
+            .or_else(|error| allowed(error, true).map_err(SourceError::of_delete))
     }
 
     async fn may_copy(&self, object: &ObjectName, target: &ObjectName) -> Result<(), SourceError> {
@@ -63,7 +65,7 @@ impl S3 {
             .await;
         answer
             .map(drop)
-            .or_else(|error| allowed(error, false).map_err(denied))
+            .or_else(|error| allowed(error, false).map_err(SourceError::of_archive))
     }
 }
 

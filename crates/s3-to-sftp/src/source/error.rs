@@ -13,6 +13,12 @@ pub enum SourceError {
     /// 403.
     #[error("S3 denied access: the object is gone, or reading it is not allowed")]
     Denied(#[source] Box<dyn Error + Send + Sync>),
+    /// 403 to a listing.
+    #[error("S3 denied the listing")]
+    ListDenied(#[source] Box<dyn Error + Send + Sync>),
+    /// 403 to a delete.
+    #[error("S3 denied the delete")]
+    DeleteDenied(#[source] Box<dyn Error + Send + Sync>),
     /// Nothing has this key.
     #[error("there is no such object")]
     Missing,
@@ -88,6 +94,35 @@ impl SourceError {
     /// There is another object now, or none: asking again does not help.
     pub(super) fn is_of_the_object(&self) -> bool {
         matches!(self, Self::Replaced | Self::Vanished)
+    }
+
+    /// Whether S3 denied to delete or to move a source.
+    pub(crate) fn is_disposal_denied(&self) -> bool {
+        matches!(self, Self::DeleteDenied(_) | Self::ArchiveDenied(_))
+    }
+
+    /// An error of a delete: what is denied is that.
+    pub(super) fn of_delete(self) -> Self {
+        match self {
+            Self::Denied(source) => Self::DeleteDenied(source),
+            error => error,
+        }
+    }
+
+    /// An error of a listing.
+    pub(super) fn of_listing(self) -> Self {
+        match self {
+            Self::Denied(source) => Self::ListDenied(source),
+            error => error,
+        }
+    }
+
+    /// An error of a copy into the archive. The source was read a moment ago: what is denied is the archive.
+    pub(super) fn of_archive(self) -> Self {
+        match self {
+            Self::Denied(source) => Self::ArchiveDenied(source),
+            error => error,
+        }
     }
 
     pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self

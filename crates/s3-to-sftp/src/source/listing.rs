@@ -51,7 +51,7 @@ impl S3 {
             .encoding_type(EncodingType::Url)
             .send()
             .await
-            .map_err(SourceError::from_sdk)?;
+            .map_err(|error| SourceError::from_sdk(error).of_listing())?;
         let is_encoded = answer.encoding_type() == Some(&EncodingType::Url);
         let missing = |header| SourceError::Malformed { header };
         let mut objects = Vec::with_capacity(answer.contents().len());
