@@ -11,6 +11,7 @@
 //! | `direct` | the same under the final name |
 //! | `dispose` | the receipt, and then the source |
 //! | `owned` | the names that belong to a delivery, and to the attempts before it |
+//! | `silence` | how long a server may still be silent that was so already |
 //! | `look` | the source's say before a rename |
 //! | `watched` | tells whoever watches how far it is |
 
@@ -20,6 +21,7 @@ mod dispose;
 mod look;
 mod owned;
 mod prefix;
+mod silence;
 mod upload;
 mod watched;
 
@@ -47,6 +49,7 @@ use crate::source::{Found, S3, SourceError};
 use crate::ssh::Connection;
 use crate::timeline::Timeline;
 use crate::turns::Turn;
+use silence::Silence;
 
 /// How often an object may change under a delivery before it is left to a later attempt.
 const ROUNDS: u32 = 3;
@@ -240,6 +243,7 @@ impl<R: Relay> Delivery<'_, R> {
         let mut begun = handed_over.as_ref();
         let mut mismatch = false;
         let mut is_old_file_removed = false;
+        let mut silence = Silence::default();
         let mut last = Cause::KeepsChanging(ROUNDS);
         for round in 0..ROUNDS {
             if round > 0 {
@@ -247,8 +251,10 @@ impl<R: Relay> Delivery<'_, R> {
             }
             timeline.enter(Stage::OpenSource);
             // Side by side: neither needs the other's answer.
-            let opened =
-                async { tokio::join!(self.open_source(&name, begun), self.link.connect()) };
+            let opened = async {
+                let connecting = self.link.connect_until(silence.until());
+                tokio::join!(self.open_source(&name, begun), connecting)
+            };
             let (found, connected) = self.deadline.within(opened).await?;
             let (version, mut body) = match found? {
                 Found::Object(version, body) => (version, body),
@@ -296,14 +302,14 @@ impl<R: Relay> Delivery<'_, R> {
             };
             timeline.enter(Stage::Connect);
             // It may have broken meanwhile, which is nothing that this delivery has to fail for.
-            let connection =
-                self.deadline
-                    .within(self.link.connect())
-                    .await?
-                    .map_err(|(at, cause)| {
-                        timeline.enter(at);
-                        cause
-                    })?;
+            let connection = self
+                .deadline
+                .within(self.link.connect_until(silence.until()))
+                .await?
+                .map_err(|(at, cause)| {
+                    timeline.enter(at);
+                    cause
+                })?;
             let attempt = attempt::Attempt {
                 delivery: self,
                 version: &version,
@@ -315,7 +321,8 @@ impl<R: Relay> Delivery<'_, R> {
                 handed_over: of_this,
                 is_old_file_removed,
             };
-            match attempt.run(&mut body, connection, timeline).await {
+            let running = attempt.run(&mut body, connection, timeline, &mut silence);
+            match running.await {
                 Ok(receipt) => {
                     return Ok(self.dispose(version, receipt, body.own_digest()).await);
                 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
@@ -83,12 +83,17 @@ impl Way {
 
 type Connected = Result<Arc<Connection>, (Stage, Cause)>;
 
+type Opened = Result<Connection, (Stage, Cause)>;
+
 /// Before a connection that was refused is tried again.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// How long a connection that was kept may take to answer. A firewall that has forgotten it answers nothing, and
 /// most of an invocation's time has to be left then.
 const PROBE: Duration = Duration::from_secs(2);
+
+/// What a server that was silent has for an answer at least: more than a round trip around the world.
+const LEAST: Duration = Duration::from_millis(500);
 
 /// How long an invocation's end may wait for another invocation that makes or gives up a connection. Such a wait is for a
 /// connection that broke in this moment.
@@ -125,6 +130,12 @@ impl<'a> Link<'a> {
 
     /// The connection, made unless one is there or the destination has failed before.
     pub(crate) async fn connect(&self) -> Connected {
+        self.connect_until(None).await
+    }
+
+    /// The same. A server that was silent has to let in `until` then, and is not waited for much longer behind that: such a
+    /// connection is not kept for other invocations.
+    pub(crate) async fn connect_until(&self, until: Option<Instant>) -> Connected {
         let mut state = self.state.lock().await;
         if let Some(connected) = state.way.told(None) {
             return connected;
@@ -142,21 +153,30 @@ impl<'a> Link<'a> {
         }
         // What was taken minutes ago is no reason to hang up.
         let is_good = self.kept.login(SystemTime::now()).is_some();
-        let mut opened = self.open(&mut state).await;
-        // A link that is cut just now is no reason to leave the server alone for a minute: this environment would fail
-        // all that a queue gives it meanwhile, and being done with it at once be given more than its share.
-        if matches!(&opened, Err((_, cause)) if cause.is_broken_off() || is_good && cause.is_broken_login())
-        {
-            sleep(PAUSES[0]).await;
-            opened = self.open(&mut state).await;
-        }
+        let opening = async {
+            let opened = self.open(&mut state, until).await;
+            // A link that is cut just now is no reason to leave the server alone for a minute: this environment would
+            // fail all that a queue gives it meanwhile, and being done with it at once be given more than its share.
+            match &opened {
+                Err((_, cause)) if cause.is_broken_off() || is_good && cause.is_broken_login() => {
+                    sleep(PAUSES[0]).await;
+                    self.open(&mut state, until).await
+                }
+                _ => opened,
+            }
+        };
+        let opened = self.in_time(opening, until).await;
         self.connected(&mut state, opened)
     }
 
     /// Makes a connection again that broke, unless another delivery has done so already. A server that is being
     /// restarted refuses connections for a moment, which is no reason to leave it alone for a minute: it is asked
-    /// three times.
-    pub(crate) async fn reconnect(&self, broken: &Arc<Connection>) -> Connected {
+    /// three times. One that was silent has `until` then, as in [`connect_until`](Self::connect_until).
+    pub(crate) async fn reconnect(
+        &self,
+        broken: &Arc<Connection>,
+        until: Option<Instant>,
+    ) -> Connected {
         let mut state = self.state.lock().await;
         if let Some(connected) = state.way.told(Some(broken)) {
             return connected;
@@ -175,15 +195,19 @@ impl<'a> Link<'a> {
                 failure.name,
             ));
         }
-        let mut opened = self.open(&mut state).await;
-        for pause in PAUSES {
-            match &opened {
-                Err((_, cause)) if cause.is_connection_refused() => {}
-                _ => break,
+        let opening = async {
+            let mut opened = self.open(&mut state, until).await;
+            for pause in PAUSES {
+                match &opened {
+                    Err((_, cause)) if cause.is_connection_refused() => {}
+                    _ => break,
+                }
+                sleep(pause).await;
+                opened = self.open(&mut state, until).await;
             }
-            sleep(pause).await;
-            opened = self.open(&mut state).await;
-        }
+            opened
+        };
+        let opened = self.in_time(opening, until).await;
         self.connected(&mut state, opened)
     }
 
@@ -270,11 +294,20 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn connected(
+    async fn in_time(
         &self,
-        state: &mut State,
-        opened: Result<Connection, (Stage, Cause)>,
-    ) -> Connected {
+        opening: impl Future<Output = Opened>,
+        until: Option<Instant>,
+    ) -> Opened {
+        let Some(until) = until else {
+            return opening.await;
+        };
+        self.spoil();
+        let opened = timeout_at(until, opening).await;
+        opened.unwrap_or(Err((Stage::Connect, Cause::SilentAgain)))
+    }
+
+    fn connected(&self, state: &mut State, opened: Opened) -> Connected {
         match opened {
             Ok(connection) => {
                 self.breaker.connected();
@@ -322,7 +355,7 @@ impl<'a> Link<'a> {
 
     /// Logs in, at most three times: with what is at hand; with what is in the stores now, where that is something else;
     /// and with what was there before, for a partner who is told of a new password later than the store.
-    async fn open(&self, state: &mut State) -> Result<Connection, (Stage, Cause)> {
+    async fn open(&self, state: &mut State, until: Option<Instant>) -> Opened {
         let at_hand = state
             .login
             .take()
@@ -336,7 +369,8 @@ impl<'a> Link<'a> {
             }
         };
         let settings = self.settings;
-        let dialing = Dialed::new(&settings.host, settings.port, settings.connect_timeout);
+        let patience = patience(settings.connect_timeout, until);
+        let dialing = Dialed::new(&settings.host, settings.port, patience);
         // Beside each other: each may take a round trip or two. Without a login the line is of no use.
         let (login, host_keys, dialed) =
             tokio::try_join!(login, Box::pin(self.stores.host_keys()), async {
@@ -348,7 +382,7 @@ impl<'a> Link<'a> {
         };
         let dialed = dialed.map_err(|error| not_connected(&login, error))?;
         let (mut refusal, parts) =
-            match Box::pin(self.open_with(&login, host_keys.clone(), Some(dialed))).await {
+            match Box::pin(self.open_with(&login, host_keys.clone(), Some(dialed), until)).await {
                 Err(error) => match refused(&error) {
                     Some(parts) => (error, parts),
                     None => {
@@ -375,7 +409,7 @@ impl<'a> Link<'a> {
                 continue;
             };
             tracing::info!("the server refused the login; trying {}", told(version));
-            match Box::pin(self.open_with(&login, host_keys.clone(), None)).await {
+            match Box::pin(self.open_with(&login, host_keys.clone(), None, until)).await {
                 Err(error) => match refused(&error) {
                     Some(parts) => {
                         refusal = error;
@@ -408,7 +442,8 @@ impl<'a> Link<'a> {
         login: &Login,
         host_keys: Option<Pinned>,
         dialed: Option<Dialed>,
-    ) -> Result<Connection, (Stage, Cause)> {
+        until: Option<Instant>,
+    ) -> Opened {
         let settings = self.settings;
         let target = Target {
             host: settings.host.clone(),
@@ -417,8 +452,8 @@ impl<'a> Link<'a> {
             host_keys,
             algorithms: settings.algorithms.clone(),
             rekey_after: REKEY,
-            connect_timeout: settings.connect_timeout,
-            stall_timeout: settings.stall_timeout,
+            connect_timeout: patience(settings.connect_timeout, until),
+            stall_timeout: patience(settings.stall_timeout, until),
             inquiry: self.inquiry.clone(),
         };
         match connect(&target, &login.credentials, dialed).await {
@@ -440,6 +475,12 @@ impl<'a> Link<'a> {
             }
         }
     }
+}
+
+/// A time-out, of which no more is left than `until`, for a server that was silent.
+fn patience(timeout: Duration, until: Option<Instant>) -> Duration {
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()).max(LEAST));
+    left.map_or(timeout, |left| timeout.min(left))
 }
 
 /// The refusal is what is returned; this came of trying something else.

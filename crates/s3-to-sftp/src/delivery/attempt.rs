@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::owned::Left;
+use super::silence::Silence;
 use super::watched::Watched;
 use super::{Delivery, Stop, is_left_for_the_next};
 use crate::destination::{Done, Place, Verified, file_digest};
@@ -117,6 +119,7 @@ impl<R: Relay> Attempt<'_, R> {
         body: &mut Body,
         mut connection: Arc<Connection>,
         timeline: &mut Timeline,
+        silence: &mut Silence,
     ) -> Result<Receipt, Stop> {
         let Self {
             delivery,
@@ -145,7 +148,7 @@ impl<R: Relay> Attempt<'_, R> {
         let result = match settings.upload {
             UploadMode::Direct => self.direct(&place, body, &connection, timeline).await,
             UploadMode::Temporary => {
-                self.over_connections(&place, body, &mut connection, timeline)
+                self.over_connections(&place, body, &mut connection, timeline, silence)
                     .await
             }
         };
@@ -164,6 +167,7 @@ impl<R: Relay> Attempt<'_, R> {
         body: &mut Body,
         connection: &mut Arc<Connection>,
         timeline: &mut Timeline,
+        silence: &mut Silence,
     ) -> Result<Finished, Stop> {
         let delivery = self.delivery;
         let handed_over = self.begun.map_or(0, |begun| begun.from.offset());
@@ -179,7 +183,9 @@ impl<R: Relay> Attempt<'_, R> {
             let uploaded = self.upload(connection, place, body, &mut progress, timeline);
             match uploaded.await {
                 Err(Stop::Failed(cause)) if cause.is_broken_connection() => {
-                    if !progress.may_go_on() {
+                    let until = silence.after(&cause, progress.acknowledged);
+                    let is_over = until.is_some_and(|until| until <= Instant::now());
+                    if is_over || !progress.may_go_on() {
                         return Err(Stop::Failed(cause));
                     }
                     tracing::warn!(
@@ -189,7 +195,7 @@ impl<R: Relay> Attempt<'_, R> {
                     );
                     progress.begin_again();
                     timeline.try_again();
-                    let connecting = delivery.link.reconnect(connection);
+                    let connecting = delivery.link.reconnect(connection, until);
                     *connection =
                         delivery
                             .deadline
@@ -205,10 +211,14 @@ impl<R: Relay> Attempt<'_, R> {
                     }
                 }
                 Err(Stop::AnewOverAnother) => {
+                    silence.behind(connection);
                     delivery.link.cut(connection).await;
                     return Err(Stop::AnewOverAnother);
                 }
-                other => return other,
+                other => {
+                    silence.behind(connection);
+                    return other;
+                }
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::ssh::certificate::CertificateError;
 use crate::ssh::private_key::PrivateKeyError;
 use crate::ssh::{ConnectError, KEY_EXCHANGE, Unanswered};
 
+const SILENT: &str = "ask the partner whether its server, or a firewall before it, is overloaded; SSH_STALL_TIMEOUT is how \
+                      long is waited";
+
 impl Cause {
     /// The next step; none where the cause says all there is.
     pub(crate) fn next(&self) -> Option<Cow<'static, str>> {
@@ -98,10 +101,7 @@ impl Cause {
                      SSH_KEX_ALGORITHMS=+diffie-hellman-group-exchange-sha256, which takes them from \
                      2048 bits on"
                 }
-                ConnectError::Silent { .. } => {
-                    "ask the partner whether its server, or a firewall before it, is overloaded; SSH_STALL_TIMEOUT is how \
-                     long is waited"
-                }
+                ConnectError::Silent { .. } => SILENT,
                 ConnectError::Ended { .. } => {
                     "ask the partner what that means; one that counts connections needs a lower concurrency of the \
                      function"
@@ -116,6 +116,7 @@ impl Cause {
                     "try again; if it stays so, ask the partner what the server's log says"
                 }
             },
+            Self::SilentAgain => SILENT,
             Self::Source(SourceError::Denied(_)) => {
                 "grant the function's role s3:GetObject (in a versioned bucket s3:GetObjectVersion \
                  too) on the object, and s3:ListBucket on the bucket to tell a deleted object from \

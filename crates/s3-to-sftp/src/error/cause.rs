@@ -90,6 +90,9 @@ pub enum Cause {
         /// The step that failed, and the address.
         source: Box<ConnectError>,
     },
+    /// A server that was silent let nobody in over another connection.
+    #[error("the server was silent, and did not let in over another connection either")]
+    SilentAgain,
     /// An earlier record of this invocation met this, and it was not tried again.
     #[error("the server was not tried again after: {0}")]
     Destination(String, Verdict, &'static str),
@@ -206,6 +209,18 @@ impl Cause {
         )
     }
 
+    /// Whether a connection is over because the server was silent on it.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Sftp { source, .. } => match source {
+                sftp::Error::Stalled(_) => true,
+                sftp::Error::Io(error) => error.kind() == ErrorKind::TimedOut,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether a connection was refused, or ended, before a credential was offered, or broke behind a login that was
     /// taken.
     pub(crate) fn is_connection_refused(&self) -> bool {
@@ -298,6 +313,7 @@ impl Cause {
                 | ConnectError::Ended { .. }
                 | ConnectError::Ssh { .. } => (Retry, Destination),
             },
+            Self::SilentAgain => (Retry, Destination),
             Self::Destination(_, verdict, _) => (verdict.kind, verdict.scope),
             Self::Source(error) | Self::Listing(_, error) => (source_kind(error), Object),
             Self::Sftp { source, .. } => match source.status().map(|status| status.code) {
@@ -341,6 +357,7 @@ impl Cause {
             Self::KeyUnusable { .. } => "PrivateKeyUnusable",
             Self::HostKeysUnusable { .. } => "HostKeysUnusable",
             Self::CertificateUnusable { .. } => "CertificateUnusable",
+            Self::SilentAgain => "ServerSilent",
             Self::Connect { source, .. } => match **source {
                 ConnectError::Name { .. } => "NameNotFound",
                 ConnectError::Tcp(_) => "ConnectFailed",

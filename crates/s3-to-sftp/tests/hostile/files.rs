@@ -39,8 +39,11 @@ pub(crate) struct File {
 }
 
 /// The names of a server, whatever its connections. A handle is a name.
-#[derive(Debug, Default)]
-pub(crate) struct Files(Mutex<BTreeMap<Vec<u8>, File>>);
+#[derive(Debug)]
+pub(crate) struct Files {
+    names: Mutex<BTreeMap<Vec<u8>, File>>,
+    are_read: bool,
+}
 
 /// A request, as far as it is understood.
 pub(crate) struct Request<'a> {
@@ -61,6 +64,14 @@ impl<'a> Request<'a> {
 }
 
 impl Files {
+    /// No names. `are_read`: READ is not refused.
+    pub(crate) fn new(are_read: bool) -> Self {
+        Self {
+            names: Mutex::default(),
+            are_read,
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<File> {
         self.lock().get(name.as_bytes()).copied()
     }
@@ -98,7 +109,7 @@ impl Files {
                 file.length = file.length.max(offset + data.len() as u64);
                 status(id, 0)
             }
-            READ => {
+            READ if self.are_read => {
                 let (offset, length) = rest.split_at(8);
                 let offset = u64::from_be_bytes(offset.try_into().expect("eight bytes"));
                 let length = take_number(&mut &*length).min(32 * 1024);
@@ -139,7 +150,7 @@ impl Files {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, File>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

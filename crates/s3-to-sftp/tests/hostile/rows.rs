@@ -9,12 +9,7 @@ macro_rules! rows {
         $(
             #[tokio::test]
             async fn $name() {
-                let script = Script {
-                    step: Step::$step,
-                    fault: faults::$fault,
-                    compression: "none",
-                };
-                deliver(script, $expected).await;
+                deliver(Script::new(Step::$step, faults::$fault), $expected).await;
             }
         )*
     };
@@ -48,6 +43,13 @@ rows! {
     fn silence_behind_the_first_write() => Write, silence_behind_the_first, silent(Within::TwoStalls);
     fn silence_at_close() => Close, silence, silent(Within::TwoStalls);
     fn silence_at_the_rename() => Rename, silence, silent(Within::TwoStalls);
+
+    // However long the time-out: another connection has no more than 5 s beside it.
+    fn silence_behind_the_first_write_with_a_long_time_out() => Write, silence_behind_the_first, silent(Within::LongStall);
+    fn silence_at_close_with_a_long_time_out() => Close, silence, silent(Within::LongStall);
+    fn silence_at_the_rename_with_a_long_time_out() => Rename, silence, silent(Within::LongStall);
+    fn deafness_at_the_rename_with_a_long_time_out() => Rename, deafness, silent(Within::LongStall);
+    fn drip_at_close_with_a_long_time_out() => Close, drip, silent(Within::LongStall);
 
     fn deafness_at_the_login() => Login, deafness, silent(Within::Stall);
     fn deafness_after_the_version() => Open, deafness, silent(Within::Stall);
@@ -151,14 +153,23 @@ rows! {
     fn attributes_without_end() => Stat, attributes_without_end, PROTOCOL;
 }
 
+/// Nothing of the file can be gone on with, so it is begun anew: that is no reason for another whole time-out.
+#[tokio::test]
+async fn silence_at_close_of_a_file_that_is_not_read() {
+    let script = Script {
+        are_files_read: false,
+        ..Script::new(Step::Close, faults::silence)
+    };
+    deliver(script, silent(Within::LongStall)).await;
+}
+
 /// What the client offers is `none` alone, so that a server which wants to compress first agrees on that.
 #[tokio::test]
 async fn compression_is_never_negotiated() {
     for compression in ["zlib,none", "zlib@openssh.com,zlib,none"] {
         let script = Script {
-            step: Step::Open,
-            fault: faults::nothing,
             compression,
+            ..Script::new(Step::Open, faults::nothing)
         };
         let server = deliver(script, DELIVERED).await;
         for direction in [6, 7] {
@@ -171,9 +182,8 @@ async fn compression_is_never_negotiated() {
 #[tokio::test]
 async fn a_server_that_only_compresses_is_refused() {
     let script = Script {
-        step: Step::KeyExchange,
-        fault: faults::nothing,
         compression: "zlib",
+        ..Script::new(Step::KeyExchange, faults::nothing)
     };
     deliver(
         script,

@@ -92,6 +92,18 @@ pub(crate) struct Script {
     pub(crate) step: Step,
     pub(crate) fault: Fault,
     pub(crate) compression: &'static str,
+    pub(crate) are_files_read: bool,
+}
+
+impl Script {
+    pub(crate) fn new(step: Step, fault: Fault) -> Self {
+        Self {
+            step,
+            fault,
+            compression: "none",
+            are_files_read: true,
+        }
+    }
 }
 
 /// See the module. On a free port of loopback, until it is dropped.
@@ -125,7 +137,7 @@ impl Server {
             .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             script,
-            files: Files::default(),
+            files: Files::new(script.are_files_read),
             host_key,
             connections: Mutex::default(),
             reached: Mutex::default(),

@@ -23,6 +23,12 @@ use crate::server::{Script, Server};
 const CONNECT: Duration = Duration::from_secs(1);
 const STALL: Duration = Duration::from_secs(2);
 
+/// Longer than what a server has for another connection once it was silent for that long.
+const LONG_STALL: Duration = Duration::from_secs(7);
+
+/// That, and what it takes to believe in silence.
+const REST: Duration = Duration::from_millis(3200);
+
 /// What the process may need beside its time-outs. The issue allows 5 s; with so much, two stalls would pass for one.
 const MARGIN: Duration = Duration::from_millis(1800);
 
@@ -48,9 +54,19 @@ pub(crate) enum Within {
     Stall,
     /// Another connection is made where there was progress, or where a rename has to be settled; it stalls as well.
     TwoStalls,
+    /// The same, where the time-out is longer than what the other connection has: `SSH_STALL_TIMEOUT` and 5 s.
+    LongStall,
 }
 
 impl Within {
+    /// `SSH_STALL_TIMEOUT`.
+    fn stall(self) -> Duration {
+        match self {
+            Self::LongStall => LONG_STALL,
+            _ => STALL,
+        }
+    }
+
     fn limit(self) -> Duration {
         MARGIN
             + match self {
@@ -60,6 +76,7 @@ impl Within {
                 Self::Handshake => CONNECT + STALL,
                 Self::Stall => STALL,
                 Self::TwoStalls => 2 * STALL,
+                Self::LongStall => LONG_STALL + REST,
             }
     }
 }
@@ -71,6 +88,13 @@ pub(crate) enum Expected {
     Delivered(Within),
     /// With an error of this name.
     Failed(&'static str, Within),
+}
+
+impl Expected {
+    fn within(self) -> Within {
+        let (Self::Delivered(within) | Self::Failed(_, within)) = self;
+        within
+    }
 }
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -91,7 +115,7 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
     s3.store().put("inbox", "f", payload::ramp(SIZE));
     let server = Server::start(script);
     let deliverer = Deliverer::new(
-        settings(&server),
+        settings(&server, expected.within().stall()),
         S3::with_client(s3.client()),
         Secrets::none(),
     )
@@ -132,7 +156,7 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
         }
         _ => panic!("not {expected:?}: {ended}"),
     }
-    let (Expected::Delivered(within) | Expected::Failed(_, within)) = expected;
+    let within = expected.within();
     assert!(took < within.limit(), "{took:?}, not {within:?}: {ended}");
     let is_whole = file.is_none_or(|file| {
         file == File {
@@ -144,7 +168,7 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
     server
 }
 
-fn settings(server: &Server) -> Settings {
+fn settings(server: &Server, stall: Duration) -> Settings {
     let lookup = |name: &str| {
         Some(match name {
             "SSH_HOST" => "127.0.0.1".to_owned(),
@@ -153,7 +177,7 @@ fn settings(server: &Server) -> Settings {
             "SSH_PASSWORD" => PASSWORD.to_owned(),
             "SSH_HOST_KEY" => server.host_key.clone(),
             "SSH_CONNECT_TIMEOUT" => format!("{}s", CONNECT.as_secs()),
-            "SSH_STALL_TIMEOUT" => format!("{}s", STALL.as_secs()),
+            "SSH_STALL_TIMEOUT" => format!("{}s", stall.as_secs()),
             _ => return None,
         })
     };
