@@ -131,7 +131,9 @@ enum Stop {
     Gone,
     /// What the server has of the file cannot be gone on with.
     Anew,
-    /// Nor can the connection.
+    /// The same, and no write is to be sent before the one before is answered.
+    AnewOneAtATime,
+    /// What the server has cannot be gone on with, nor can the connection.
     AnewOverAnother,
     /// The next invocation goes on.
     HandedOver {
@@ -165,6 +167,10 @@ impl From<Cause> for Stop {
                 sftp::Error::SeveralRefused(_) => {
                     tracing::warn!(error = %source, "{request} failed");
                     Self::AnewOverAnother
+                }
+                sftp::Error::TogetherRefused(_) => {
+                    tracing::warn!(error = %source, "{request} failed");
+                    Self::AnewOneAtATime
                 }
                 source => Self::Failed(Cause::Sftp { request, source }),
             },
@@ -244,6 +250,7 @@ impl<R: Relay> Delivery<'_, R> {
         let mut mismatch = false;
         let mut is_old_file_removed = false;
         let mut silence = Silence::default();
+        let mut is_one_at_a_time = self.link.is_one_at_a_time();
         let mut last = Cause::KeepsChanging(ROUNDS);
         for round in 0..ROUNDS {
             if round > 0 {
@@ -320,6 +327,7 @@ impl<R: Relay> Delivery<'_, R> {
                 begun: from,
                 handed_over: of_this,
                 is_old_file_removed,
+                is_one_at_a_time,
             };
             let running = attempt.run(&mut body, connection, timeline, &mut silence);
             match running.await {
@@ -333,7 +341,8 @@ impl<R: Relay> Delivery<'_, R> {
                 Err(Stop::Skipped(path)) => {
                     return Ok(Outcome::Skipped(Some(name), Skip::Exists(path)));
                 }
-                Err(Stop::Anew | Stop::AnewOverAnother) => {
+                Err(stop @ (Stop::Anew | Stop::AnewOverAnother | Stop::AnewOneAtATime)) => {
+                    is_one_at_a_time |= matches!(stop, Stop::AnewOneAtATime);
                     tracing::warn!(object = %name, "begun anew from the first byte");
                     last = Cause::BrokenAnew(ROUNDS);
                 }

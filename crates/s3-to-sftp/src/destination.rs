@@ -66,6 +66,8 @@ pub(crate) struct Place<'a> {
     pub(crate) mode: Option<u32>,
     /// Bytes that may be written and not yet acknowledged: this file's share of the memory.
     pub(crate) window: usize,
+    /// Whether a write waits for the answer to the one before.
+    pub(crate) is_one_at_a_time: bool,
     /// What has been made of the directories that keys ask for.
     pub(crate) directories: &'a Directories,
     /// What is seen of the server on the way.
@@ -116,6 +118,9 @@ impl<'a> Temporary<'a> {
             .await
             // More than that does not make one channel faster.
             .with_window(place.window);
+        if place.is_one_at_a_time {
+            upload = upload.one_at_a_time();
+        }
         if !place.rules.hold(Rule::MistrustLargeWrites) {
             upload = upload.believing_the_first_write();
         }
@@ -144,6 +149,9 @@ impl<'a> Temporary<'a> {
         setting: Channels,
         size: u64,
     ) -> Self {
+        if self.place.is_one_at_a_time {
+            return self;
+        }
         self.further = Some(Further {
             connection,
             setting,
@@ -290,6 +298,18 @@ pub(crate) async fn remove_unopened(session: &Session, name: &str, end: Instant)
     let removed = timeout_at(end.min(Instant::now() + DISCARD), session.remove(name));
     if removed.await.is_err() {
         tracing::warn!(name, "a temporary file may be left on the server");
+    }
+}
+
+/// A refusal that may be because of other writes on their way. It is a FAILURE: who may not write is told otherwise.
+fn may_be_together(upload: &Upload<'_>, error: sftp::Error) -> sftp::Error {
+    match error {
+        sftp::Error::Status(status)
+            if status.code == StatusCode::FAILURE && upload.may_suffer_from_others() =>
+        {
+            sftp::Error::TogetherRefused(status)
+        }
+        error => error,
     }
 }
 

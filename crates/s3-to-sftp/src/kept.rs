@@ -37,6 +37,7 @@ struct State {
     login: Option<Login>,
     are_limits_untrue: bool,
     most_further: Option<usize>,
+    is_one_at_a_time: bool,
 }
 
 /// A connection on which nothing is outstanding.
@@ -126,6 +127,15 @@ impl Kept {
     /// Channels that the server bears beside the first one, as far as an earlier connection has shown.
     pub(crate) fn most_further(&self) -> Option<usize> {
         self.lock().most_further
+    }
+
+    /// Whether the server has refused writes that were sent before the one before was answered, and taken them one by one.
+    pub(crate) fn is_one_at_a_time(&self) -> bool {
+        self.lock().is_one_at_a_time
+    }
+
+    pub(crate) fn go_on_one_at_a_time(&self) {
+        self.lock().is_one_at_a_time = true;
     }
 
     /// What an earlier connection has found out.

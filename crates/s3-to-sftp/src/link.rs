@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept, Left, Part};
-use crate::profile::Profile;
+use crate::profile::{Finding, Profile};
 use crate::secrets::{Secrets, Version};
 use crate::settings::Settings;
 use crate::source::S3;
@@ -241,6 +241,17 @@ impl<'a> Link<'a> {
         }
         self.let_go(state).await;
         None
+    }
+
+    /// Whether no write is to be sent before the one before is answered.
+    pub(crate) fn is_one_at_a_time(&self) -> bool {
+        self.kept.is_one_at_a_time()
+    }
+
+    /// A file has arrived so, and did not otherwise.
+    pub(crate) fn go_on_one_at_a_time(&self) {
+        self.profile().saw(Finding::OneWrite);
+        self.kept.go_on_one_at_a_time();
     }
 
     /// What the server has shown, for receipts.

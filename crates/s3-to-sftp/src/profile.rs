@@ -16,10 +16,14 @@ pub enum Finding {
     NoFsync,
     /// It stored less of a large write than it acknowledged, or did not tell.
     SmallWrites,
+    /// It takes one write at a time.
+    OneWrite,
     /// It bears one channel on a connection.
     OneChannel,
     /// It bears fewer channels on a connection than were asked for.
     FewChannels,
+    /// A directory that a key asks for was not made.
+    NoMkdir,
     /// It does not tell how long a file is.
     NoSize,
     /// It told a file's length late.
@@ -38,12 +42,14 @@ pub enum Finding {
 
 impl Finding {
     /// All of them, in the order in which a receipt has them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NoPosixRename,
         Self::NoFsync,
         Self::SmallWrites,
+        Self::OneWrite,
         Self::OneChannel,
         Self::FewChannels,
+        Self::NoMkdir,
         Self::NoSize,
         Self::LateSize,
         Self::NoMode,
@@ -70,10 +76,18 @@ impl Finding {
                 "small-writes",
                 "less of a large write was stored than was acknowledged, or nothing was told: writes have 32 KiB",
             ),
+            Self::OneWrite => (
+                "one-write",
+                "writes were refused that were sent before the one before was answered: they are sent one by one",
+            ),
             Self::OneChannel => ("one-channel", "a file is written through one channel"),
             Self::FewChannels => (
                 "few-channels",
                 "the server bears fewer channels than were asked for",
+            ),
+            Self::NoMkdir => (
+                "no-mkdir",
+                "a directory that a key asks for was not there, and not made",
             ),
             Self::NoSize => (
                 "no-size",

@@ -271,6 +271,15 @@ pub const QUIRKS: &[Quirk] = &[
         ],
     },
     Quirk {
+        server: "refuses a write that is sent before the one before is answered",
+        delivery: "begun anew, one write after the other; remembered",
+        seen: &[(
+            "seen by ssh2-streams: \"only works with concurrency 1\"",
+            "https://github.com/mscdex/ssh2-streams/issues/119",
+        )],
+        tests: &["a_server_that_refuses_writes_that_are_sent_together"],
+    },
+    Quirk {
         server: "carries out one write after the other, or takes long for each",
         delivery: "as slow as that, and complete",
         seen: &[

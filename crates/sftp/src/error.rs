@@ -53,6 +53,10 @@ pub enum Error {
     /// them: mod_sftp answers "Invalid handle" then.
     #[error("the server does not bear several channels: {0}")]
     SeveralRefused(Status),
+    /// A write was refused while others were on their way, before a window of them was acknowledged: some servers take one
+    /// at a time.
+    #[error("the server refuses writes that are sent before the one before is answered: {0}")]
+    TogetherRefused(Status),
     /// The first write to a file that is gone on with was refused: this server writes from the beginning, in order.
     #[error("the server does not go on with a file: {0}")]
     NotGoneOnWith(Status),

@@ -57,6 +57,10 @@ pub struct Upload<'a> {
     /// Whether writes begin behind the file's beginning.
     is_resumed: bool,
     has_begun: bool,
+    /// Whether a write waits for the answer to the one before.
+    is_one_at_a_time: bool,
+    /// Whether one has not.
+    were_together: bool,
     /// Whether a write had to wait for the window.
     has_waited: bool,
     /// Whether a large write has been seen to be stored whole.
@@ -100,6 +104,8 @@ impl<'a> Upload<'a> {
             length_before: 0,
             is_resumed: false,
             has_begun: false,
+            is_one_at_a_time: false,
+            were_together: false,
             has_waited: false,
             are_large_ones_checked: false,
             looking: None,
@@ -134,6 +140,12 @@ impl<'a> Upload<'a> {
         self
     }
 
+    /// Sends no write before the one before is answered, for servers that refuse it.
+    pub fn one_at_a_time(mut self) -> Self {
+        self.is_one_at_a_time = true;
+        self
+    }
+
     /// Believes a server that says OK to the first large write, whatever it stored of it: for the tests that show
     /// what comes of that.
     pub fn believing_the_first_write(mut self) -> Self {
@@ -155,6 +167,13 @@ impl<'a> Upload<'a> {
     /// Bytes from the beginning of the file that the server has acknowledged without a gap.
     pub fn acknowledged(&self) -> u64 {
         self.frontier.acknowledged()
+    }
+
+    /// Whether a write of a new file may have been refused because of others: some were sent together, and no window of
+    /// them is acknowledged yet.
+    pub fn may_suffer_from_others(&self) -> bool {
+        let is_at_its_beginning = self.acknowledged() < self.channel_window as u64;
+        self.were_together && !self.is_resumed && !self.is_wide() && is_at_its_beginning
     }
 
     /// Channels that write to the file.
@@ -296,6 +315,7 @@ impl<'a> Upload<'a> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         self.pace.sent();
         let offset = self.offset;
+        self.were_together |= self.lanes[lane].bytes() > 0;
         self.lanes[lane].write(Block { offset, pieces });
         self.offset += length as u64;
         let is_first_large = length > DEFAULT_WRITE_LENGTH as usize && !self.are_large_ones_checked;
@@ -352,7 +372,7 @@ impl<'a> Upload<'a> {
     fn free_lane(&self, length: usize) -> Option<usize> {
         let window = self.pace.window(self.window, self.write_length);
         let in_flight: usize = self.lanes.iter().map(Lane::bytes).sum();
-        if in_flight > 0 && in_flight + length > window {
+        if in_flight > 0 && (self.is_one_at_a_time || in_flight + length > window) {
             return None;
         }
         let others = self.lanes[1..].iter().any(Lane::is_there);

@@ -39,6 +39,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) handed_over: Option<&'a Begun>,
     /// Whether an attempt before has removed the old file, since it was longer and the server cuts none.
     pub(super) is_old_file_removed: bool,
+    /// Whether a write waits for the answer to the one before.
+    pub(super) is_one_at_a_time: bool,
 }
 
 /// How far the temporary is.
@@ -140,6 +142,7 @@ impl<R: Relay> Attempt<'_, R> {
             left_aside: &left_aside,
             mode: settings.file_mode,
             window: self.window,
+            is_one_at_a_time: self.is_one_at_a_time,
             directories: delivery.directories,
             profile: delivery.link.profile(),
             drain_time: delivery.drain_time(),
@@ -158,6 +161,10 @@ impl<R: Relay> Attempt<'_, R> {
             }
             result => result?,
         };
+        if self.is_one_at_a_time {
+            // It is known only now: a full disk refuses writes that come one by one as well.
+            delivery.link.go_on_one_at_a_time();
+        }
         Ok(self.receipt(&place, &finished, body, &connection, timeline))
     }
 

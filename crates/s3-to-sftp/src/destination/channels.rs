@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sftp::{Error, Session};
 
-use super::{Temporary, write_failed};
+use super::{Temporary, may_be_together, write_failed};
 use crate::error::Cause;
 use crate::profile::Finding;
 use crate::settings::Channels;
@@ -79,7 +79,10 @@ impl Temporary<'_> {
             (Error::Status(status), _) if self.has_brought_nothing_to_what_was_there() => {
                 Error::NotGoneOnWith(status)
             }
-            (error, _) => error,
+            (error, _) => match &self.upload {
+                Some(upload) => may_be_together(upload, error),
+                None => error,
+            },
         };
         if matches!(error, Error::NotGoneOnWith(_) | Error::Appended { .. }) {
             self.place.profile.saw(Finding::NoResume);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sftp::{Attributes, OpenFlags, Session, StatusCode, Upload};
 
 use super::open::is_missing;
-use super::{Place, answered, present, write_failed};
+use super::{Place, answered, may_be_together, present, write_failed};
 use crate::error::Cause;
 use crate::profile::Finding;
 use crate::receipt::SizeCheck;
@@ -22,6 +22,8 @@ pub(crate) struct Direct<'a> {
     session: &'a Session,
     place: &'a Place<'a>,
     upload: Upload<'a>,
+    /// Whether what is there may be written over, should that be necessary.
+    may_begin_anew: bool,
 }
 
 /// What a direct upload found in the end.
@@ -76,13 +78,17 @@ impl<'a> Direct<'a> {
         };
         let handle = handle.map_err(Cause::sftp(format!("OPEN of {to}")))?;
         let length = found.and_then(|it| it.size).unwrap_or(0);
-        let upload = Upload::resume(session, handle, 0, length)
+        let mut upload = Upload::resume(session, handle, 0, length)
             .await
             .with_window(place.window);
+        if place.is_one_at_a_time {
+            upload = upload.one_at_a_time();
+        }
         Ok(Self {
             session,
             place,
             upload,
+            may_begin_anew: on_conflict == OnConflict::Replace,
         })
     }
 
@@ -157,17 +163,28 @@ impl<'a> Direct<'a> {
     }
 }
 
+impl Direct<'_> {
+    fn failed(&self, error: sftp::Error) -> Cause {
+        let error = if self.may_begin_anew {
+            may_be_together(&self.upload, error)
+        } else {
+            error
+        };
+        write_failed(self.place.path.full(), error)
+    }
+}
+
 impl transfer::Destination for Direct<'_> {
     type Error = Cause;
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Cause> {
         let written = self.upload.write(bytes).await;
-        written.map_err(|error| write_failed(self.place.path.full(), error))
+        written.map_err(|error| self.failed(error))
     }
 
     /// What is longer is cut only when all of it is there.
     async fn finish_writing(&mut self) -> Result<(), Cause> {
         let drained = self.upload.drain().await;
-        drained.map_err(|error| write_failed(self.place.path.full(), error))
+        drained.map_err(|error| self.failed(error))
     }
 }

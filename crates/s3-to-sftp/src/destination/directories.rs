@@ -8,6 +8,7 @@ use sftp::{Handle, Reply, Session, StatusCode};
 
 use super::Place;
 use crate::error::Cause;
+use crate::profile::Finding;
 
 /// The directories of an invocation's files, by the innermost ones.
 #[derive(Debug, Default)]
@@ -67,7 +68,11 @@ impl Needed {
         }
         let made = self.make(session, place).await;
         drop(making);
-        (open().await, made)
+        let opened = open().await;
+        if made.is_err() && matches!(&opened, Err(error) if error.status().is_some()) {
+            place.profile.saw(Finding::NoMkdir);
+        }
+        (opened, made)
     }
 
     /// Makes the directories, outermost first. Their statuses are not judged, for servers answer

@@ -6,7 +6,7 @@ use sftp::{Attributes, OpenFlags, Reply, StatusCode, Upload};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Temporary, answered};
+use super::{Temporary, answered, may_be_together};
 use crate::error::{Cause, Stage};
 use crate::profile::Finding;
 use crate::receipt::SizeCheck;
@@ -98,7 +98,7 @@ impl Temporary<'_> {
         }
         if let Err(error) = drained {
             timeline.enter(Stage::Transfer);
-            return Err(self.failed(error));
+            return Err(self.failed(may_be_together(&upload, error)));
         }
         let is_mode_refused = mode.is_err();
         if let Err(error) = mode {

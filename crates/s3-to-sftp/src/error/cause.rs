@@ -400,6 +400,7 @@ impl Cause {
                 | sftp::Error::NotTold
                 | sftp::Error::NotShared
                 | sftp::Error::SeveralRefused(_)
+                | sftp::Error::TogetherRefused(_)
                 | sftp::Error::NotGoneOnWith(_)
                 | sftp::Error::Appended { .. } => "SftpProtocol",
                 sftp::Error::Io(error) if error.kind() == ErrorKind::TimedOut => "ServerSilent",

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use s3_to_sftp::receipt::Outcome;
 use s3_to_sftp::record::of_receipt;
 use testkit::payload;
 use testkit::proxy::Proxy;
@@ -73,6 +74,22 @@ async fn a_mode_without_effect_is_named() {
     server.hook(every(Operation::Fsetstat, || Action::AcknowledgeOnly));
     let found = quirks(&world, &[("SSH_FILE_MODE", "666")]).await;
     assert_eq!(found.as_deref(), Some("no-mode"));
+}
+
+/// Of the file that could not be delivered there is no receipt; of the next one there is.
+#[tokio::test]
+async fn a_directory_that_is_not_made_is_named() {
+    let (world, server) = world().await;
+    server.hook(every(Operation::Mkdir, || {
+        Action::refuse(status::PERMISSION_DENIED)
+    }));
+    let deliverer = world.deliverer(&[]);
+    world.put("a/f", "content");
+    let outcome = world.deliver_by(&deliverer, "a/f").await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    world.put("f", "content");
+    let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+    assert_eq!(receipt.server.server_quirks.as_deref(), Some("no-mkdir"));
 }
 
 #[tokio::test]

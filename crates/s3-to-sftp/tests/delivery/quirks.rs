@@ -5,7 +5,7 @@ use std::fs;
 
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
-use testkit::sftp::{Action, Operation, Request, SftpServer, status};
+use testkit::sftp::{Action, Extensions, Operation, Request, SftpServer, status};
 
 use super::bad_input::{failure, with, world};
 use super::promises::links::delivered;
@@ -87,6 +87,60 @@ async fn a_window_of_a_few_kilobytes() {
     world.put("f", payload::ramp(SIZE));
     delivered(world.deliver("f").await);
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    world.assert_only(&["f"]);
+}
+
+/// One write at a time, for whatever reason. The second file finds that known.
+#[tokio::test]
+async fn a_server_that_refuses_writes_that_are_sent_together() {
+    const SIZE: usize = 300_000;
+    for upload in ["temporary", "direct"] {
+        let (world, server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
+        let home = server.home().to_owned();
+        // None is done before another request has come, or some time has passed.
+        server.hook(move |request| {
+            if request.operation != Operation::Write {
+                return Action::Pass;
+            }
+            let path = home.join(request.path.as_deref().unwrap_or_default());
+            let done = fs::metadata(path).expect("it is open").len();
+            if request.offset > done {
+                Action::refuse(status::FAILURE)
+            } else {
+                Action::Overtaken(1)
+            }
+        });
+        let deliverer = world.deliverer(&[("SSH_UPLOAD", upload)]);
+        for (file, retries) in [("first", 1), ("second", 0)] {
+            world.put(file, payload::ramp(SIZE));
+            let receipt = delivered(world.deliver_by(&deliverer, file).await);
+            assert_eq!(receipt.retries, retries, "{upload}: {file}");
+            let quirks = receipt.server.server_quirks.unwrap_or_default();
+            assert!(quirks.contains("one-write"), "{quirks}");
+            assert!(world.file(file) == payload::ramp(SIZE), "byte by byte");
+        }
+        world.assert_only(&["first", "second"]);
+    }
+}
+
+/// A disk that is full refuses writes that come one by one as well: nothing is made of that.
+#[tokio::test]
+async fn a_full_disk_is_no_server_that_takes_one_write_at_a_time() {
+    let (world, server) = world().await;
+    server.hook(|request| match request.operation {
+        Operation::Write if request.offset > 100_000 => Action::no_space(),
+        _ => Action::Pass,
+    });
+    let deliverer = world.deliverer(&[]);
+    world.put("f", payload::ramp(300_000));
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(error) if error.name() == "SftpFailure"),
+        "{outcome:?}"
+    );
+    server.clear_hooks();
+    let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+    assert_eq!(receipt.server.server_quirks, None);
     world.assert_only(&["f"]);
 }
 
