@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sftp::transport::{Reader, Receive, Writer};
-use sftp::{Attributes, Error, OpenFlags, Options, Session, StatusCode, Upload};
+use sftp::{Attributes, Error, Handle, OpenFlags, Options, Reply, Session, StatusCode, Upload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::time::{Instant, advance, sleep};
 
@@ -144,11 +144,24 @@ async fn a_handle_is_sent_back_as_it_came() {
 #[tokio::test]
 async fn a_status_above_eight_keeps_its_number_and_the_session_goes_on() {
     let (session, mut server) = session().await;
-    for code in [4711, 3] {
-        let stat = session.stat("f");
-        let id = server.request(STAT).await;
-        server.status(id, code).await;
-        assert!(stat.await.expect_err("refused").is(StatusCode(code)));
+    for code in [4711_u32, 3] {
+        // Nothing behind the number; a text and no language; both.
+        let text = string(b"Invalid handle");
+        for rest in [vec![], text.clone(), [text, string(b"en")].concat()] {
+            let stat = session.stat("f");
+            let id = server.request(STAT).await;
+            let status = [&code.to_be_bytes()[..], &rest].concat();
+            server.answer(STATUS, id, &status).await;
+            let refused = stat.await.expect_err("refused");
+            assert!(refused.is(StatusCode(code)), "{refused}");
+            let shown = refused.to_string();
+            assert!(shown.contains(&code.to_string()), "{shown}");
+            assert_eq!(
+                shown.contains("Invalid handle"),
+                !rest.is_empty(),
+                "{shown}"
+            );
+        }
     }
 }
 
@@ -188,6 +201,19 @@ async fn a_version_below_three_is_refused_and_one_above_is_taken_for_three() {
     let below = with_version(&[2, 0, 0, 0, 2]).await;
     assert!(matches!(below, Err(Error::Protocol(_))));
     assert!(with_version(&[2, 0, 0, 0, 6]).await.is_ok());
+}
+
+/// A name that is no text is none that we know; an old Sterling ends the packet behind a name.
+#[tokio::test]
+async fn extensions_that_are_no_text_are_none_and_one_may_lack_its_data() {
+    let mut version = vec![2, 0, 0, 0, 3];
+    for bytes in [b"\xff\xfe", &b"\0\xff"[..], b"posix-rename@openssh.com"] {
+        version.extend(string(bytes));
+    }
+    let (session, _server) = with_version(&version).await.expect("it starts");
+    let names: Vec<_> = session.extensions().names().collect();
+    assert_eq!(names, ["posix-rename@openssh.com"]);
+    assert!(session.has_posix_rename());
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,19 +317,27 @@ async fn every_answer_begins_the_silence_anew() {
     tokio::join!(pace, check);
 }
 
-/// A server that copies the file at CLOSE answers nothing meanwhile, not even the STAT behind it.
+/// A server that copies the file at FSYNC or CLOSE answers nothing meanwhile, not even the STAT behind it.
 #[tokio::test(start_paused = true)]
 async fn a_slow_close_is_no_stall_and_neither_is_what_waits_behind_it() {
-    let (session, mut server) = session().await;
-    let handle = opened(&session, &mut server).await;
-    let (close, stat) = (session.close(&handle), session.stat("f"));
-    let (close_id, stat_id) = (server.request(CLOSE).await, server.request(STAT).await);
-    sleep(STALL * 20).await;
-    server.status(close_id, 0).await;
-    close.await.expect("closed");
-    server.status(stat_id, 2).await;
-    let refused = stat.await.expect_err("refused");
-    assert!(refused.is(StatusCode::NO_SUCH_FILE), "{refused}");
+    for (kind, slow) in [
+        (
+            EXTENDED,
+            Session::fsync as fn(&Session, &Handle) -> Reply<()>,
+        ),
+        (CLOSE, Session::close),
+    ] {
+        let (session, mut server) = session().await;
+        let handle = opened(&session, &mut server).await;
+        let (slow, stat) = (slow(&session, &handle), session.stat("f"));
+        let (slow_id, stat_id) = (server.request(kind).await, server.request(STAT).await);
+        sleep(STALL * 20).await;
+        server.status(slow_id, 0).await;
+        slow.await.expect("done");
+        server.status(stat_id, 2).await;
+        let refused = stat.await.expect_err("refused");
+        assert!(refused.is(StatusCode::NO_SUCH_FILE), "{refused}");
+    }
 }
 
 /// The REMOVE is answered and the STAT behind it is not: that is silence again.

@@ -116,3 +116,20 @@ impl Further {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Whoever asks finds the end of the connection by a write first, and waits no longer.
+    #[test]
+    fn a_connection_that_broke_while_channels_were_asked_for_bears_none() {
+        let further = Further::new();
+        assert!(further.take(3, pending).now_or_never().is_none());
+        assert_eq!(further.most(), 0);
+    }
+}

@@ -177,7 +177,8 @@ type Hook = Box<dyn Fn(&Request) -> Action + Send + Sync>;
 /// The connection breaks, and the server is odd about the file that is there.
 async fn begun_anew(odd: Hook) {
     let (world, server) = world().await;
-    server.hook(nth(Operation::Write, 20, || Action::Disconnect));
+    // It is stored, and nobody is told: an append shows where there is more than was acknowledged.
+    server.hook(nth(Operation::Write, 20, || Action::DisconnectAfter));
     server.hook(odd);
     world.put("f", payload::ramp(8 * 1024 * 1024));
     assert_eq!(quirks(&world, &[]).await.as_deref(), Some("no-resume"));

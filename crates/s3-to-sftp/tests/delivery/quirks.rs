@@ -2,10 +2,14 @@
 //! `src/quirks.rs`, which docs/servers.md shows.
 
 use std::fs;
+use std::time::Duration;
 
+use s3_to_sftp::event::Skip;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
-use testkit::sftp::{Action, Extensions, Operation, Request, SftpServer, status};
+use testkit::proxy::Proxy;
+use testkit::sftp::{Action, Extensions, Operation, Request, SftpServer, every, status};
+use tokio::time::Instant;
 
 use super::bad_input::{failure, with, world};
 use super::promises::links::delivered;
@@ -27,6 +31,31 @@ async fn a_directory_that_is_there_and_may_not_be_made() {
     delivered(world.deliver_by(&deliverer, "f").await);
     assert_eq!(world.file("a/b/f"), b"content");
     world.assert_only(&["a/b/f"]);
+}
+
+/// Some of them are there, and the server answers that they are; others are not.
+#[tokio::test]
+async fn a_directory_that_may_not_be_made_because_it_is_there() {
+    for code in [status::FAILURE, status::PERMISSION_DENIED] {
+        let (world, server) = world().await;
+        let home = server.home().to_owned();
+        fs::create_dir(home.join("a")).expect("a directory");
+        server.hook(move |request| {
+            let path = request.path.as_deref().unwrap_or_default();
+            let is_there = home.join(path.trim_start_matches('/')).exists();
+            match request.operation {
+                Operation::Mkdir if is_there => Action::refuse(code),
+                _ => Action::Pass,
+            }
+        });
+        for upload in ["temporary", "direct"] {
+            let name = format!("a/{upload}/f");
+            world.put("f", "content");
+            let settings = [("SSH_FILENAME", name.as_str()), ("SSH_UPLOAD", upload)];
+            delivered(world.deliver_by(&world.deliverer(&settings), "f").await);
+            assert_eq!(world.file(&name), b"content");
+        }
+    }
 }
 
 /// The error says what to set, and with that it goes.
@@ -80,12 +109,47 @@ async fn a_file_that_is_taken_or_named_anew_at_the_rename() {
     }
 }
 
+/// Nothing but a look keeps what has come since the delivery began, and the rename is right behind it.
+#[tokio::test]
+async fn a_name_that_is_taken_meanwhile_where_a_plain_rename_replaces() {
+    for (choice, fails) in [("skip", false), ("fail", true)] {
+        let (world, server) = world().await;
+        server.hook(every(Operation::Rename, || Action::RenameOver));
+        let home = server.home().to_owned();
+        server.hook(every(Operation::Close, move || {
+            fs::write(home.join("f"), "theirs").expect("written");
+            Action::Pass
+        }));
+        world.put("f", "content");
+        let deliverer = world.deliverer(&[("SSH_ON_CONFLICT", choice)]);
+        match world.deliver_by(&deliverer, "f").await {
+            Outcome::Failed(error) if fails => assert_eq!(error.name(), "FileExists"),
+            Outcome::Skipped(_, Skip::Exists(_)) if !fails => {}
+            other => panic!("{choice}: {other:?}"),
+        }
+        assert_eq!(world.file("f"), b"theirs");
+        assert!(world.has_source("f"));
+        world.assert_only(&["f"]);
+    }
+}
+
 #[tokio::test]
 async fn a_window_of_a_few_kilobytes() {
-    const SIZE: usize = 512 * 1024 + 1;
-    let (world, _server) = with(SftpServer::builder().window(4096).packet_size(1024)).await;
+    const SIZE: usize = 256 * 1024 + 1;
+    const WINDOW: u32 = 4096;
+    const ROUND_TRIP: Duration = Duration::from_millis(10);
+    let (world, server) = with(SftpServer::builder().window(WINDOW).packet_size(1024)).await;
+    let line = Proxy::start(server.port()).await;
+    line.delay(ROUND_TRIP);
+    let port = line.port().to_string();
     world.put("f", payload::ramp(SIZE));
-    delivered(world.deliver("f").await);
+    let started = Instant::now();
+    let deliverer = world.deliverer(&[("SSH_PORT", &port)]);
+    delivered(world.deliver_by(&deliverer, "f").await);
+    // No more than a window goes in a round trip; with one of OpenSSH's it would take none of these.
+    let round_trips = u32::try_from(SIZE).expect("small") / WINDOW;
+    assert!(started.elapsed() > ROUND_TRIP * round_trips);
+    assert!(server.longest_data() <= 1024);
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
     world.assert_only(&["f"]);
 }
@@ -148,6 +212,7 @@ async fn a_full_disk_is_no_server_that_takes_one_write_at_a_time() {
 #[cfg(feature = "real-servers")]
 #[tokio::test]
 async fn openssh_that_bears_no_more_beginners() {
+    use s3_to_sftp::error::VerdictKind;
     use testkit::servers::Sshd;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpStream;
@@ -164,11 +229,54 @@ async fn openssh_that_bears_no_more_beginners() {
         .expect("it is taken");
     // Its banner shows that it counts.
     beginner.read_u8().await.expect("a banner");
-    let (name, report) = failure(&world, &[]).await;
-    assert_eq!(name, "ConnectionBroken", "{report}");
+    let line = Proxy::start(world.account.port).await;
+    let port = line.port().to_string();
+    let deliverer = world.deliverer(&[("SSH_PORT", &port)]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let report = error.report();
+    assert_eq!(error.name(), "ConnectionBroken", "{report}");
     assert!(report.contains("too many connections"), "{report}");
+    assert_eq!(error.verdict().kind, VerdictKind::Retry, "{report}");
+    assert_eq!(line.connections(), 2, "asked once more");
     assert!(world.has_source("f"));
+    world.assert_only(&[]);
     drop(beginner);
     delivered(world.deliver("f").await);
     world.assert_only(&["f"]);
+}
+
+/// Whoever is let in and gets no SFTP: the program ends without a word, or something else talks in its place.
+#[cfg(feature = "real-servers")]
+#[tokio::test]
+async fn openssh_that_lets_in_and_has_no_sftp() {
+    use testkit::servers::Sshd;
+
+    use crate::world::World;
+
+    for (line, told) in [
+        (
+            "Subsystem sftp /bin/false",
+            "ask the partner to enable SFTP",
+        ),
+        (
+            "ForceCommand echo Welcome to ACME Corp",
+            "Welcome to ACME Corp",
+        ),
+        (
+            "ForceCommand echo Welcome to ACME Corp",
+            "have to be silent",
+        ),
+        ("MaxSessions 0", "ask the partner to enable SFTP"),
+    ] {
+        let server = Sshd::start_with(&[line])
+            .await
+            .unwrap_or_else(|missing| panic!("{missing}"));
+        let world = World::new(server.account(), server).await;
+        let (name, report) = failure(&world, &[]).await;
+        assert_eq!(name, "SftpRefused", "{line}: {report}");
+        assert!(report.contains(told), "{line}: {report}");
+    }
 }

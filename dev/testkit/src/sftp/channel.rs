@@ -65,6 +65,7 @@ impl SftpChannel {
                 continue;
             };
             let Some(chunk) = chunk else { break };
+            self.record.received(chunk.len());
             buffer.extend_from_slice(&chunk);
             if matches!(self.packets(&mut buffer, &writer).await, Next::End) {
                 break;
@@ -161,6 +162,11 @@ impl SftpChannel {
         {
             return Next::End;
         }
+        // The highest bit: so many requests nobody sends.
+        let id = match what {
+            Action::AnswerAnother => id ^ 1 << 31,
+            _ => id,
+        };
         let answer = match what {
             Action::Overtaken(by) if by > 0 && then.is_none() && !cut_after => {
                 self.overtaken.push(Overtaken { id, call, by });

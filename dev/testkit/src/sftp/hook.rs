@@ -49,6 +49,8 @@ pub enum Action {
     /// writes are carried out side by side (draft-02, section 6.1). A CLOSE overtakes nothing, as with pkg/sftp;
     /// where nothing follows, it is done after a moment; a cut, or the end of the channel, loses it.
     Overtaken(usize),
+    /// Do it, and answer a request that nobody has sent.
+    AnswerAnother,
 }
 
 impl Action {
@@ -105,6 +107,7 @@ impl fmt::Debug for Action {
             Self::Keep(len) => write!(f, "Keep({len})"),
             Self::RenameOver => f.write_str("RenameOver"),
             Self::OpenWith(flags) => write!(f, "OpenWith({flags})"),
+            Self::AnswerAnother => f.write_str("AnswerAnother"),
             Self::Overtaken(by) => write!(f, "Overtaken({by})"),
         }
     }

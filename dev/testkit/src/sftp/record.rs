@@ -1,7 +1,7 @@
 //! What the server saw: the part that tests assert on.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,8 @@ pub(super) struct Record {
     connections: AtomicU64,
     channels: AtomicU64,
     handles: AtomicU64,
+    refused_channels: AtomicU64,
+    longest_data: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -95,6 +97,23 @@ impl Record {
 
     pub(super) fn next_channel(&self) -> u64 {
         self.channels.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(super) fn refused_channel(&self) {
+        self.refused_channels.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn refused_channels(&self) -> u64 {
+        self.refused_channels.load(Ordering::SeqCst)
+    }
+
+    /// So many bytes came in one CHANNEL_DATA.
+    pub(super) fn received(&self, bytes: usize) {
+        self.longest_data.fetch_max(bytes, Ordering::SeqCst);
+    }
+
+    pub(super) fn longest_data(&self) -> usize {
+        self.longest_data.load(Ordering::SeqCst)
     }
 
     pub(super) fn identified(&self, identification: String) {

@@ -111,6 +111,16 @@ impl SftpServer {
         self.record.open_connections()
     }
 
+    /// How many channels were asked for in vain.
+    pub fn refused_channels(&self) -> u64 {
+        self.record.refused_channels()
+    }
+
+    /// The most bytes that came in one CHANNEL_DATA.
+    pub fn longest_data(&self) -> usize {
+        self.record.longest_data()
+    }
+
     /// How the clients introduced themselves, `SSH-2.0-…`, in order.
     pub fn identifications(&self) -> Vec<String> {
         self.record.identifications()

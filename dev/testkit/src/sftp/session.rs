@@ -228,6 +228,7 @@ impl Handler for Connection {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         if self.channels >= self.rules.max_channels {
+            self.record.refused_channel();
             // What OpenSSH answers beyond MaxSessions.
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());

@@ -40,6 +40,21 @@ async fn a_connection_that_breaks_is_gone_on_with_from_the_acknowledged_byte() {
     world.assert_only(&["f"]);
 }
 
+/// What else of that connection would be an answer to something else, nobody knows.
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_is_gone_on_from_over_another_connection() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::AnswerAnother));
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    assert_eq!(server.connections(), 2);
+    assert_eq!(world.s3.count("GetObject"), 2, "gone on with");
+    world.assert_only(&["f"]);
+}
+
 /// `rclone serve sftp` without a cache: it writes from the first byte on, in order.
 #[tokio::test]
 async fn a_server_that_writes_from_the_beginning_only() {
@@ -65,6 +80,31 @@ async fn a_server_that_writes_from_the_beginning_only() {
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
     assert!(!world.has_source("f"));
+    world.assert_only(&["f"]);
+}
+
+/// Accounts that may only add: what had arrived and was not acknowledged would be there twice. The first write shows it, and
+/// not the last.
+#[tokio::test]
+async fn a_server_that_appends_every_write() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let (world, server) = world().await;
+    world.put("f", payload::ramp(SIZE));
+    server.hook(nth(Operation::Write, 20, || Action::DisconnectAfter));
+    server.hook(|request| match request.operation {
+        Operation::Open if request.flags & flags::WRITE != 0 => {
+            Action::OpenWith(request.flags | flags::APPEND)
+        }
+        _ => Action::Pass,
+    });
+    let outcome = world.deliver("f").await;
+    assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
+    let writes = server.requests_of(Operation::Write);
+    let again = writes.iter().filter(|write| write.connection == 2);
+    let offsets: Vec<u64> = again.map(|write| write.offset).take(2).collect();
+    assert!(offsets[0] > 0, "gone on with: {offsets:?}");
+    assert_eq!(offsets[1], 0, "begun anew at once");
     world.assert_only(&["f"]);
 }
 

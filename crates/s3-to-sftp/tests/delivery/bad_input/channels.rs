@@ -28,8 +28,12 @@ async fn far(builder: Builder) -> (World, Arc<SftpServer>, Proxy) {
 
 /// Delivers with so many channels, and sees every byte arrive.
 async fn arrives(world: &World, proxy: &Proxy, channels: &str) {
+    arrives_by(world, proxy, &[("SSH_CHANNELS", channels)]).await;
+}
+
+async fn arrives_by(world: &World, proxy: &Proxy, settings: &[(&str, &str)]) {
     let port = proxy.port().to_string();
-    let settings = [("SSH_CHANNELS", channels), ("SSH_PORT", &port)];
+    let settings = [settings, &[("SSH_PORT", &port)]].concat();
     let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
     assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
@@ -90,6 +94,32 @@ async fn a_server_that_takes_two_channels() {
     assert_eq!(writers(&server).len(), 2);
 }
 
+/// Neither for the next file on the same connection, nor over the next one.
+#[tokio::test]
+async fn what_a_server_has_refused_is_not_asked_for_again() {
+    for most in [1, 2] {
+        for keeps in ["yes", "no"] {
+            let (world, server, proxy) = far(SftpServer::builder().max_channels(most)).await;
+            let port = proxy.port().to_string();
+            let deliverer = world.deliverer(&[
+                ("SSH_CHANNELS", "4"),
+                ("SSH_KEEP_CONNECTION", keeps),
+                ("SSH_PORT", &port),
+            ]);
+            for _ in 0..2 {
+                world.put("f", payload::ramp(SIZE));
+                let outcome = world.deliver_by(&deliverer, "f").await;
+                assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+            }
+            assert_eq!(
+                server.refused_channels(),
+                4 - most as u64,
+                "{most}, {keeps}"
+            );
+        }
+    }
+}
+
 /// It is not asked for another one over the next connection.
 #[tokio::test]
 async fn a_server_that_hangs_up_when_it_is_asked_for_another_channel() {
@@ -132,6 +162,7 @@ async fn a_server_whose_channel_packets_are_tiny() {
     let (world, server, proxy) = far(builder).await;
     arrives(&world, &proxy, "3").await;
     assert_eq!(writers(&server).len(), 3);
+    assert_eq!(server.longest_data(), 512);
 }
 
 /// Writes are carried out and answered in whatever order (draft-02, section 6.1), on each channel.
@@ -152,7 +183,8 @@ async fn a_server_that_answers_writes_out_of_order() {
     assert_eq!(writers(&server).len(), 3);
 }
 
-/// However much is on its way: one write is answered after the other, each in its own time.
+/// However much is on its way: one write is answered after the other, each in its own time. The last of those that wait
+/// waits for longer than a silence may last.
 #[tokio::test]
 async fn a_server_that_answers_one_write_at_a_time() {
     let (world, server, proxy) = far(SftpServer::builder()).await;
@@ -162,12 +194,14 @@ async fn a_server_that_answers_one_write_at_a_time() {
             let disk = Arc::clone(&disk);
             Action::WaitAfter(Box::pin(async move {
                 let _turn = disk.lock().await;
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(30)).await;
             }))
         }
         _ => Action::Pass,
     });
-    arrives(&world, &proxy, "3").await;
+    let settings = [("SSH_CHANNELS", "3"), ("SSH_STALL_TIMEOUT", "1s")];
+    arrives_by(&world, &proxy, &settings).await;
+    assert_eq!(server.connections(), 1);
     assert_eq!(writers(&server).len(), 3);
 }
 

@@ -175,12 +175,18 @@ async fn the_receipt_tells_what_is_durable() {
     });
     world.put("f", "content");
     assert_eq!(delivered(world.deliver("f").await).durable, Durable::File);
-    let (world, _server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
+    // Under its final name: the directory is not opened.
+    let direct = world.deliverer(&[("SSH_UPLOAD", "direct")]);
     world.put("f", "content");
-    assert_eq!(
-        delivered(world.deliver("f").await).durable,
-        Durable::NotKnown
-    );
+    let receipt = delivered(world.deliver_by(&direct, "f").await);
+    assert_eq!(receipt.durable, Durable::File);
+    let (world, _server) = with(SftpServer::builder().extensions(Extensions::NONE)).await;
+    for upload in ["temporary", "direct"] {
+        world.put("f", "content");
+        let deliverer = world.deliverer(&[("SSH_UPLOAD", upload)]);
+        let receipt = delivered(world.deliver_by(&deliverer, "f").await);
+        assert_eq!(receipt.durable, Durable::NotKnown, "{upload}");
+    }
 }
 
 /// Partners lock accounts: for a minute, and longer each time, this environment does not connect again.

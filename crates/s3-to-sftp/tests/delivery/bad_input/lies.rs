@@ -1,5 +1,7 @@
 //! Servers that say one thing and do another.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
 use s3_to_sftp::receipt::Outcome;
 use testkit::payload;
 use testkit::sftp::{Action, Extensions, Operation, SftpServer, every, flags, nth, status};
@@ -32,13 +34,19 @@ async fn a_server_that_stores_the_beginning_of_each_write_and_the_right_size() {
         Operation::Write if request.len > KEPT => Action::Keep(KEPT),
         _ => Action::Pass,
     });
+    let deliverer = world.deliverer(&[("SSH_KEEP_CONNECTION", "no")]);
     for writes in [1, 3] {
         let size = writes * sftp::extensions::MAX_WRITE_LENGTH as usize + 1000;
         world.put("f", payload::ramp(size));
-        let outcome = world.deliver("f").await;
+        let outcome = world.deliver_by(&deliverer, "f").await;
         assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
         assert_eq!(world.file("f"), payload::ramp(size), "{writes} and a bit");
     }
+    assert_eq!(
+        world.s3.count("GetObject"),
+        3,
+        "begun anew once: it is remembered"
+    );
     world.assert_only(&["f"]);
 }
 
@@ -83,17 +91,23 @@ async fn a_file_that_is_longer_than_the_object() {
 async fn a_length_that_is_told_late_is_waited_for() {
     let (world, server) = world().await;
     world.put("f", "content");
-    let is_closed = std::sync::atomic::AtomicBool::new(false);
-    server.hook(move |request| match request.operation {
-        Operation::Close => {
-            is_closed.store(true, std::sync::atomic::Ordering::Relaxed);
-            Action::Pass
+    let (is_closed, looks) = (AtomicBool::new(false), AtomicU32::new(0));
+    server.hook(move |request| {
+        let is_temporary = request
+            .path
+            .as_deref()
+            .is_some_and(|it| it.ends_with(".part"));
+        match request.operation {
+            Operation::Close => is_closed.store(true, Ordering::Relaxed),
+            // The first behind the CLOSE, and two that ask again: the third is the last.
+            Operation::Stat if is_temporary && is_closed.load(Ordering::Relaxed) => {
+                if looks.fetch_add(1, Ordering::Relaxed) < 3 {
+                    return Action::Size(0);
+                }
+            }
+            _ => {}
         }
-        // The first behind the CLOSE.
-        Operation::Stat if is_closed.swap(false, std::sync::atomic::Ordering::Relaxed) => {
-            Action::Size(0)
-        }
-        _ => Action::Pass,
+        Action::Pass
     });
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
@@ -316,9 +330,9 @@ async fn a_handle_is_closed_once() {
 async fn an_own_temporary_that_may_not_be_opened_again_is_removed() {
     let (world, server) = world().await;
     world.put("f", "content");
-    let refused = std::sync::atomic::AtomicBool::new(false);
+    let refused = AtomicBool::new(false);
     server.hook(move |request| match request.operation {
-        Operation::Open if !refused.swap(true, std::sync::atomic::Ordering::Relaxed) => {
+        Operation::Open if !refused.swap(true, Ordering::Relaxed) => {
             Action::refuse(status::PERMISSION_DENIED)
         }
         _ => Action::Pass,
