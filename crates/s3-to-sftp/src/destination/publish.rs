@@ -4,7 +4,7 @@ use std::future::Future;
 
 use sftp::{Attributes, Error, Reply, Session, StatusCode};
 
-use super::{Place, Temporary, Verified, answered};
+use super::{Place, Temporary, Verified, answered, present};
 use crate::error::Cause;
 use crate::profile::Finding;
 use crate::receipt::Published;
@@ -222,10 +222,10 @@ impl Temporary<'_> {
     }
 }
 
-/// With `skip` and `fail`: something has the final name.
+/// With `skip` and `fail`: something has the final name; or nobody says so, and a plain RENAME may replace it.
 pub(crate) async fn refuse_if_taken(session: &Session, place: &Place<'_>) -> Result<(), Cause> {
     let to = place.path.full();
-    match answered(session.stat(to).await)? {
+    match present(to, session.stat(to).await)? {
         Some(_) => Err(Cause::Conflict(to.to_owned())),
         None => Ok(()),
     }

@@ -149,6 +149,12 @@ impl Cause {
             {
                 "ask the partner to allow renaming, or set SSH_UPLOAD=direct, which writes under the final name"
             }
+            Self::Sftp { request, source }
+                if request.starts_with("STAT of") && source.status().is_some() =>
+            {
+                "ask the partner to allow STAT, which SSH_ON_CONFLICT=skip and fail need to see whether a file is there, \
+                 and so does a rename whose answer was lost"
+            }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }

@@ -8,7 +8,7 @@ use s3_to_sftp::event::Skip;
 use s3_to_sftp::receipt::{Outcome, Published};
 use testkit::payload;
 use testkit::proxy::Proxy;
-use testkit::sftp::{Action, Extensions, Operation, Request, SftpServer, every, status};
+use testkit::sftp::{Action, Extensions, Operation, Request, SftpServer, every, flags, status};
 use tokio::time::Instant;
 
 use super::bad_input::{failure, with, world};
@@ -130,6 +130,39 @@ async fn a_name_that_is_taken_meanwhile_where_a_plain_rename_replaces() {
         assert_eq!(world.file("f"), b"theirs");
         assert!(world.has_source("f"));
         world.assert_only(&["f"]);
+    }
+}
+
+/// Where nobody says whether a file is there, there may be one, and the rename may go over it.
+#[tokio::test]
+async fn a_conflict_that_a_server_does_not_tell_of() {
+    for choice in ["skip", "fail"] {
+        for upload in ["temporary", "direct"] {
+            let (world, server) = world().await;
+            server.hook(|request| match request.operation {
+                Operation::Stat | Operation::Lstat | Operation::Fstat => {
+                    Action::refuse(status::PERMISSION_DENIED)
+                }
+                Operation::Rename => Action::RenameOver,
+                Operation::Open => Action::OpenWith(request.flags & !flags::EXCL),
+                _ => Action::Pass,
+            });
+            world.put("f", "content");
+            world.write_file("f", "theirs");
+            let settings = [("SSH_ON_CONFLICT", choice), ("SSH_UPLOAD", upload)];
+            let outcome = world.deliver_by(&world.deliverer(&settings), "f").await;
+            let Outcome::Failed(error) = outcome else {
+                panic!("{outcome:?}")
+            };
+            let report = error.report();
+            assert!(
+                report.contains("next: ask the partner to allow STAT"),
+                "{report}"
+            );
+            assert_eq!(world.file("f"), b"theirs");
+            assert!(world.has_source("f"));
+            world.assert_only(&["f"]);
+        }
     }
 }
 
