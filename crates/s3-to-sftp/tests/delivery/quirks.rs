@@ -2,6 +2,8 @@
 //! `src/quirks.rs`, which docs/servers.md shows.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use s3_to_sftp::event::Skip;
@@ -164,6 +166,33 @@ async fn a_conflict_that_a_server_does_not_tell_of() {
             world.assert_only(&["f"]);
         }
     }
+}
+
+/// It would make durable what is there, and not what is on its way.
+#[tokio::test]
+async fn an_fsync_does_not_overtake_the_last_writes() {
+    const SIZE: usize = 200_000;
+    let extensions = Extensions {
+        rest: false,
+        ..Extensions::OPENSSH
+    };
+    let (world, server) = with(SftpServer::builder().extensions(extensions)).await;
+    let (home, synced) = (server.home().to_owned(), Arc::new(AtomicU64::new(0)));
+    let seen = Arc::clone(&synced);
+    server.hook(move |request| match request.operation {
+        Operation::Write => Action::Overtaken(3),
+        Operation::Fsync => {
+            let path = request.path.as_deref().unwrap_or_default();
+            let file = fs::metadata(home.join(path.trim_start_matches('/')));
+            seen.fetch_max(file.expect("it is open").len(), Ordering::SeqCst);
+            Action::Pass
+        }
+        _ => Action::Pass,
+    });
+    world.put("f", payload::ramp(SIZE));
+    delivered(world.deliver("f").await);
+    assert_eq!(synced.load(Ordering::SeqCst), SIZE as u64);
+    assert!(world.file("f") == payload::ramp(SIZE), "byte by byte");
 }
 
 #[tokio::test]

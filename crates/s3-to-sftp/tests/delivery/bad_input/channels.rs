@@ -97,6 +97,7 @@ async fn a_server_that_takes_two_channels() {
 /// Neither for the next file on the same connection, nor over the next one.
 #[tokio::test]
 async fn what_a_server_has_refused_is_not_asked_for_again() {
+    const SIZE: usize = 10 * 1024 * 1024;
     for most in [1, 2] {
         for keeps in ["yes", "no"] {
             let (world, server, proxy) = far(SftpServer::builder().max_channels(most)).await;
