@@ -42,6 +42,7 @@ LEGEND = {
     ),
     "Modes": ("no mode", "`SSH_FILE_MODE` has no effect there, which is a warning"),
     "Cutting": ("gap", "`direct` removes an old, longer file before it writes the new one, since the server does not shorten it"),
+    "Reopening": ("refused", "`direct` does not write over a file that is there: the delivery fails, and the source is kept"),
     "Telling": (
         "not told",
         "the server does not say whether a file is there, and how long it is: acknowledgements count, the receipt has `size` "

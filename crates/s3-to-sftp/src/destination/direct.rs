@@ -76,7 +76,11 @@ impl<'a> Direct<'a> {
             }
             opened => opened,
         };
-        let handle = handle.map_err(Cause::sftp(format!("OPEN of {to}")))?;
+        let handle = handle.map_err(Cause::sftp(if found.is_some() {
+            format!("OPEN of {to}, which is there")
+        } else {
+            format!("OPEN of {to}")
+        }))?;
         let length = found.and_then(|it| it.size).unwrap_or(0);
         let mut upload = Upload::resume(session, handle, 0, length)
             .await

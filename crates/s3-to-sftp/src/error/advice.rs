@@ -155,6 +155,12 @@ impl Cause {
                 "ask the partner to allow STAT, which SSH_ON_CONFLICT=skip and fail need to see whether a file is there, \
                  and so does a rename whose answer was lost"
             }
+            Self::Sftp { request, source }
+                if request.ends_with(", which is there") && source.status().is_some() =>
+            {
+                "the server does not let this account write over a file: set SSH_UPLOAD=temporary, which replaces it by a \
+                 rename, or ask the partner to take the file away"
+            }
             Self::Sftp { source, .. } if source.is(StatusCode::PERMISSION_DENIED) => {
                 "ask the partner for write access to the directory, or set SSH_DIR"
             }

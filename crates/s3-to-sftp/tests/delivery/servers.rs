@@ -18,7 +18,7 @@ mod proftpd {
     async fn world() -> World {
         let server = there(ProFtpd::start_with(&[]).await);
         let world = World::new(server.account(), server).await;
-        world.lacking(&[Lack::SeveralChannels])
+        world.lacking(&[Lack::SeveralChannels, Lack::GoingOn, Lack::Reopening])
     }
 
     crate::promises::promises!(world);

@@ -42,6 +42,8 @@ pub(crate) enum Lack {
     Telling,
     /// A file's permissions are the server's own.
     Modes,
+    /// A file that is there is not opened to be written over, not even one's own.
+    Reopening,
     /// A file is not made shorter: `direct` removes an old one that is longer.
     Cutting,
 }

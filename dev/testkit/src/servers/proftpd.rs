@@ -187,7 +187,6 @@ fn configuration(directory: &Path, port: u16, lines: &[&str]) -> String {
          AuthOrder mod_auth_file.c\n\
          AuthUserFile {}\n\
          RequireValidShell off\n\
-         AllowOverwrite on\n\
          WtmpLog off\n\
          SystemLog none\n\
          SFTPEngine on\n\
