@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sftp::transport::{Reader, Receive, Writer};
 use sftp::{Attributes, Error, Handle, OpenFlags, Options, Reply, Session, StatusCode, Upload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep};
 
 const OPEN: u8 = 3;
@@ -441,6 +442,38 @@ async fn a_refused_write_fails_the_upload() {
     let refused = upload.drain().await.expect_err("refused");
     assert!(refused.is(StatusCode::FAILURE));
     assert_eq!(upload.acknowledged(), WRITE_LENGTH as u64);
+}
+
+/// Answers come in any order.
+#[tokio::test]
+async fn what_is_acknowledged_has_no_gap_below_it() {
+    let (session, mut server) = session().await;
+    let handle = opened(&session, &mut server).await;
+    let mut upload = Upload::new(&session, handle).await;
+    let data = Bytes::from(vec![1; 3 * WRITE_LENGTH]);
+    upload.write(data).await.expect("within the window");
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(server.request(WRITE).await);
+    }
+    let two = async {
+        server.status(ids[2], 0).await;
+        server.status(ids[1], 0).await;
+        while session.outstanding() > 1 {
+            yield_now().await;
+        }
+        // For the upload to see it.
+        yield_now().await;
+    };
+    tokio::select! {
+        biased;
+        result = upload.drain() => panic!("one is not answered: {result:?}"),
+        () = two => {}
+    }
+    assert_eq!(upload.acknowledged(), 0);
+    server.status(ids[0], 0).await;
+    upload.drain().await.expect("acknowledged");
+    assert_eq!(upload.acknowledged(), 3 * WRITE_LENGTH as u64);
 }
 
 /// pkg/sftp carries an FSTAT out beside the write before it: the length would be that of before.

@@ -92,7 +92,7 @@ mod tight {
     crate::promises::promises!(world);
 }
 
-/// Every OPEN for writing cuts the file, whatever the flags.
+/// Every OPEN for writing cuts the file, whatever the flags: EXCL is no lock.
 mod cuts_at_open {
     use testkit::sftp::{Action, Operation, SftpServer, flags};
 
@@ -101,7 +101,7 @@ mod cuts_at_open {
     async fn world() -> World {
         let cuts = |request: &testkit::sftp::Request| match request.operation {
             Operation::Open if request.flags & flags::WRITE != 0 => {
-                Action::OpenWith(request.flags | flags::CREAT | flags::TRUNC)
+                Action::OpenWith((request.flags | flags::CREAT | flags::TRUNC) & !flags::EXCL)
             }
             _ => Action::Pass,
         };

@@ -60,6 +60,51 @@ async fn a_directory_that_may_not_be_made_because_it_is_there() {
     }
 }
 
+/// In one step: nobody finds nothing under the name.
+#[tokio::test]
+async fn a_file_that_is_there_is_replaced_in_one_step() {
+    let (world, server) = world().await;
+    world.write_file("f", "an old one");
+    world.put("f", "content");
+    let receipt = delivered(world.deliver("f").await);
+    assert_eq!(receipt.published, Published::PosixRename);
+    assert!(server.requests_of(Operation::Rename).is_empty());
+    assert_eq!(world.file("f"), b"content");
+    world.assert_only(&["f"]);
+}
+
+/// ProFTPD without `AllowOverwrite on`, and files that are another account's.
+#[tokio::test]
+async fn a_direct_upload_over_a_file_that_is_not_opened() {
+    let (world, server) = world().await;
+    let home = server.home().to_owned();
+    server.hook(move |request| {
+        let path = request.path.as_deref().unwrap_or_default();
+        let is_there = home.join(path.trim_start_matches('/')).is_file();
+        match request.operation {
+            Operation::Open if is_there => Action::refuse(status::PERMISSION_DENIED),
+            _ => Action::Pass,
+        }
+    });
+    world.put("f", "content");
+    world.write_file("f", "theirs");
+    let deliverer = world.deliverer(&[("SSH_UPLOAD", "direct")]);
+    let outcome = world.deliver_by(&deliverer, "f").await;
+    let Outcome::Failed(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let report = error.report();
+    assert_eq!(error.name(), "PermissionDenied", "{report}");
+    assert!(report.contains("set SSH_UPLOAD=temporary"), "{report}");
+    assert_eq!(world.file("f"), b"theirs");
+    assert!(world.has_source("f"));
+    // As it says.
+    let receipt = delivered(world.deliver("f").await);
+    assert_eq!(receipt.published, Published::PosixRename);
+    assert_eq!(world.file("f"), b"content");
+    world.assert_only(&["f"]);
+}
+
 /// The error says what to set, and with that it goes.
 #[tokio::test]
 async fn a_server_where_nothing_is_renamed() {
@@ -171,7 +216,8 @@ async fn a_conflict_that_a_server_does_not_tell_of() {
 /// It would make durable what is there, and not what is on its way.
 #[tokio::test]
 async fn an_fsync_does_not_overtake_the_last_writes() {
-    const SIZE: usize = 200_000;
+    // The first write is waited for in any case.
+    const SIZE: usize = 4 * sftp::extensions::MAX_WRITE_LENGTH as usize;
     let extensions = Extensions {
         rest: false,
         ..Extensions::OPENSSH

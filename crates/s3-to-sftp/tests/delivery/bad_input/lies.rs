@@ -1,5 +1,6 @@
 //! Servers that say one thing and do another.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use s3_to_sftp::receipt::Outcome;
@@ -118,9 +119,10 @@ async fn a_length_that_is_told_late_is_waited_for() {
 async fn a_server_that_takes_the_file_away_at_close() {
     let (world, server) = world().await;
     let home = server.home().to_owned();
+    // Whatever its name.
     server.hook(every(Operation::Close, move || {
         let home = home.clone();
-        Action::Run(Box::new(move || take_temporaries(&home)))
+        Action::Run(Box::new(move || take_files(&home, |_| true)))
     }));
     let (name, report) = failure(&world, &[]).await;
     assert_eq!(name, "TemporaryGone");
@@ -130,6 +132,7 @@ async fn a_server_that_takes_the_file_away_at_close() {
         .deliver_by(&world.deliverer(&[("SSH_UPLOAD", "direct")]), "f")
         .await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
+    world.assert_only(&[]);
 }
 
 /// Gone before the CLOSE, it is no server's habit: another attempt has it, or somebody removed it.
@@ -140,16 +143,18 @@ async fn a_temporary_that_is_gone_before_the_close_is_lost() {
     let home = server.home().to_owned();
     server.hook(every(Operation::Fsync, move || {
         let home = home.clone();
-        Action::Run(Box::new(move || take_temporaries(&home)))
+        Action::Run(Box::new(move || {
+            take_files(&home, |it| it.extension().is_some_and(|it| it == "part"));
+        }))
     }));
     let (name, _) = failure(&world, &[]).await;
     assert_eq!(name, "TemporaryLost");
 }
 
-fn take_temporaries(home: &std::path::Path) {
+fn take_files(home: &Path, wanted: fn(&Path) -> bool) {
     let entries = std::fs::read_dir(home).expect("the home is there");
     for path in entries.map(|entry| entry.expect("it is readable").path()) {
-        if path.extension().is_some_and(|it| it == "part") {
+        if wanted(&path) {
             std::fs::remove_file(path).expect("it is a file");
         }
     }
