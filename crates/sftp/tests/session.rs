@@ -263,7 +263,7 @@ struct Layered<R>(R);
 impl<R: Receive> Receive for Layered<R> {
     async fn receive(&mut self) -> std::io::Result<Option<Bytes>> {
         for _ in 0..3 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
         self.0.receive().await
     }

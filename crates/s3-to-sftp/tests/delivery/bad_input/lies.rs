@@ -98,17 +98,18 @@ async fn a_length_that_is_told_late_is_waited_for() {
             .path
             .as_deref()
             .is_some_and(|it| it.ends_with(".part"));
-        match request.operation {
-            Operation::Close => is_closed.store(true, Ordering::Relaxed),
-            // The first behind the CLOSE, and two that ask again: the third is the last.
-            Operation::Stat if is_temporary && is_closed.load(Ordering::Relaxed) => {
-                if looks.fetch_add(1, Ordering::Relaxed) < 3 {
-                    return Action::Size(0);
-                }
-            }
-            _ => {}
+        if request.operation == Operation::Close {
+            is_closed.store(true, Ordering::Relaxed);
         }
-        Action::Pass
+        let asks = request.operation == Operation::Stat && is_temporary;
+        // The first behind the CLOSE, and two that ask again: the third is the last.
+        let is_late =
+            asks && is_closed.load(Ordering::Relaxed) && looks.fetch_add(1, Ordering::Relaxed) < 3;
+        if is_late {
+            Action::Size(0)
+        } else {
+            Action::Pass
+        }
     });
     let outcome = world.deliver("f").await;
     assert!(matches!(outcome, Outcome::Delivered(..)), "{outcome:?}");
