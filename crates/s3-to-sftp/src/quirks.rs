@@ -52,6 +52,8 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "a_banner_that_never_comes",
             "a_server_that_never_greets_is_given_up",
+            "a_server_that_stops_answering_is_given_up",
+            "silence_at_the_login",
         ],
     },
     Quirk {
@@ -86,6 +88,7 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "openssh_lets_in_by_key_and_keyboard_interactive",
             "a_server_with_questions_only",
+            "openssh_lets_in_by_key_and_password",
         ],
     },
     Quirk {
@@ -95,7 +98,10 @@ pub const QUIRKS: &[Quirk] = &[
             "OpenSSH without `Subsystem`",
             "https://man.openbsd.org/sshd_config#Subsystem",
         )],
-        tests: &["an_account_without_sftp"],
+        tests: &[
+            "an_account_without_sftp",
+            "openssh_that_lets_in_and_has_no_sftp",
+        ],
     },
     Quirk {
         server: "prints text before SFTP begins",
@@ -107,7 +113,10 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://github.com/Natizyskunk/vscode-sftp/issues/235",
             ),
         ],
-        tests: &["a_greeting_before_sftp_is_recognised"],
+        tests: &[
+            "a_greeting_before_sftp_is_recognised",
+            "openssh_that_lets_in_and_has_no_sftp",
+        ],
     },
     Quirk {
         server: "answers with a version above 3, or lists extensions that are no text",
@@ -122,7 +131,10 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-13",
             ),
         ],
-        tests: &["a_version_below_three_is_refused_and_one_above_is_taken_for_three"],
+        tests: &[
+            "a_version_below_three_is_refused_and_one_above_is_taken_for_three",
+            "extensions_that_are_no_text_are_none_and_one_may_lack_its_data",
+        ],
     },
     Quirk {
         server: "leaves out a status' text or its language, or has a code above 8",
@@ -161,6 +173,10 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "answers_find_their_requests_in_any_order",
             "a_server_that_answers_writes_out_of_order",
+            "every_cut_point_where_writes_are_answered_out_of_order",
+            "nothing_follows_the_first_large_write_before_it_is_looked_at",
+            "an_fsync_does_not_overtake_the_last_writes",
+            "what_is_acknowledged_has_no_gap_below_it",
         ],
     },
     Quirk {
@@ -170,7 +186,10 @@ pub const QUIRKS: &[Quirk] = &[
             "sftp-gcs",
             "https://github.com/kolban-google/sftp-gcs/issues/6",
         )],
-        tests: &["an_answer_to_nothing_ends_the_session"],
+        tests: &[
+            "an_answer_to_nothing_ends_the_session",
+            "an_answer_that_nobody_asked_for_is_gone_on_from_over_another_connection",
+        ],
     },
     Quirk {
         server: "has no REALPATH, and lists no directory",
@@ -200,16 +219,24 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://github.com/moov-io/go-sftp/pull/156",
             ),
         ],
-        tests: &["a_directory_that_is_there_and_may_not_be_made"],
+        tests: &[
+            "a_directory_that_is_there_and_may_not_be_made",
+            "a_directory_that_may_not_be_made_because_it_is_there",
+        ],
     },
     Quirk {
         server: "refuses to open a name that exists, even one's own",
-        delivery: "what an earlier attempt left is removed, and opened anew",
+        delivery: "what an earlier attempt left is removed, and opened anew; `direct` is refused over a file that is there",
         seen: &[(
             "ProFTPD without `AllowOverwrite on`",
             "http://www.proftpd.org/docs/modules/mod_xfer.html#AllowOverwrite",
         )],
-        tests: &["proftpd"],
+        tests: &[
+            "proftpd",
+            "an_own_temporary_that_may_not_be_opened_again_is_removed",
+            "a_file_that_is_not_opened_again_is_named",
+            "a_direct_upload_over_a_file_that_is_not_opened",
+        ],
     },
     Quirk {
         server: "cuts a file at every OPEN for writing, and ignores EXCL",
@@ -237,7 +264,11 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://github.com/theophilusx/ssh2-sftp-client/issues/461",
             ),
         ],
-        tests: &["a_server_that_writes_from_the_beginning_only", "rclone"],
+        tests: &[
+            "a_server_that_writes_from_the_beginning_only",
+            "rclone",
+            "a_server_that_only_calls_itself_openssh_gets_one_channel",
+        ],
     },
     Quirk {
         server: "appends every write, whatever its offset",
@@ -246,7 +277,10 @@ pub const QUIRKS: &[Quirk] = &[
             "where O_APPEND wins over the offset",
             "https://github.com/curl/curl/pull/18952",
         )],
-        tests: &["every_cut_point_where_every_write_appends"],
+        tests: &[
+            "every_cut_point_where_every_write_appends",
+            "a_server_that_appends_every_write",
+        ],
     },
     Quirk {
         server: "stores the beginning of a larger write, and says OK",
@@ -268,6 +302,8 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "a_server_that_stores_the_beginning_of_each_write_and_the_right_size",
             "servers_with_odd_limits_for_one_write",
+            "a_direct_upload_over_a_file_on_a_server_that_stores_the_beginning_of_each_write",
+            "a_retry_over_its_own_leftover_on_a_server_that_stores_the_beginning_of_each_write",
         ],
     },
     Quirk {
@@ -292,7 +328,10 @@ pub const QUIRKS: &[Quirk] = &[
                 "https://github.com/mscdex/ssh2-streams/issues/145",
             ),
         ],
-        tests: &["a_server_that_answers_one_write_at_a_time"],
+        tests: &[
+            "a_server_that_answers_one_write_at_a_time",
+            "every_answer_begins_the_silence_anew",
+        ],
     },
     Quirk {
         server: "takes small packets, or has a window smaller than a write",
@@ -330,6 +369,8 @@ pub const QUIRKS: &[Quirk] = &[
             "openssh_with_one_session_gets_one_channel",
             "a_server_that_takes_two_channels",
             "a_server_that_hangs_up_when_it_is_asked_for_another_channel",
+            "what_a_server_has_refused_is_not_asked_for_again",
+            "a_connection_that_broke_while_channels_were_asked_for_bears_none",
         ],
     },
     Quirk {
@@ -376,6 +417,7 @@ pub const QUIRKS: &[Quirk] = &[
             "a_server_that_refuses_the_file_mode_is_a_warning",
             "a_direct_upload_over_a_longer_file_that_cannot_be_cut",
             "without_what_can_be_missed",
+            "a_mode_without_effect_is_named",
         ],
     },
     Quirk {
@@ -423,6 +465,7 @@ pub const QUIRKS: &[Quirk] = &[
             "tells_nothing_of_files",
             "a_direct_upload_over_a_file_of_which_nothing_is_told",
             "a_server_that_stores_the_beginning_of_each_write_and_tells_no_size",
+            "a_conflict_that_a_server_does_not_tell_of",
         ],
     },
     Quirk {
@@ -475,13 +518,17 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "without_extensions",
             "a_rename_that_fails_half_way_is_rolled_back",
+            "a_file_that_is_there_is_replaced_in_one_step",
         ],
     },
     Quirk {
         server: "replaces the target of a plain RENAME",
         delivery: "the name is looked at directly before, for `SSH_ON_CONFLICT`",
         seen: &[("SFTPGo", "https://github.com/drakkan/sftpgo/issues/2068")],
-        tests: &["renames_over"],
+        tests: &[
+            "renames_over",
+            "a_name_that_is_taken_meanwhile_where_a_plain_rename_replaces",
+        ],
     },
     Quirk {
         server: "forbids renaming",
@@ -493,7 +540,10 @@ pub const QUIRKS: &[Quirk] = &[
         server: "renames, and the answer is lost",
         delivery: "settled by what stands under both names",
         seen: &[("seen by lftp", "https://github.com/lavv17/lftp/issues/122")],
-        tests: &["a_lost_answer_to_the_rename_is_settled_by_the_names"],
+        tests: &[
+            "a_lost_answer_to_the_rename_is_settled_by_the_names",
+            "a_lost_rename_without_evidence_keeps_the_source",
+        ],
     },
     Quirk {
         server: "ends connections that are idle, or changes keys every few MB",
@@ -511,6 +561,8 @@ pub const QUIRKS: &[Quirk] = &[
         tests: &[
             "a_connection_that_the_server_has_closed_is_made_again",
             "openssh_exchanges_keys_in_the_midst_of_a_large_file",
+            "a_connection_that_swallows_everything_is_replaced_without_a_failure",
+            "we_exchange_keys_in_the_midst_of_a_large_file",
         ],
     },
 ];
