@@ -43,7 +43,8 @@ if cargo nextest --version >/dev/null 2>&1; then
     # It stores what each test wrote, of those that passed too (.config/nextest.toml).
     written=$target_dir/nextest/default/junit.xml
     rm -f "$written"
-    cargo nextest run "${selection[@]}"
+    # Two for each processor: most wait, for a time-out or for a server.
+    cargo nextest run "${selection[@]}" --test-threads "$((2 * $(getconf _NPROCESSORS_ONLN)))"
     step 'comparing the table of servers with what they have shown'
     .test/venv/bin/python dev/checks/servers.py "$written"
 else
