@@ -3,6 +3,7 @@
 
 mod credentials;
 mod host_keys;
+mod open;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +16,10 @@ use crate::breaker::Breaker;
 use crate::error::{Cause, Error, Scope, Stage, Verdict};
 use crate::kept::{Idle, Kept, Left, Part};
 use crate::profile::{Finding, Profile};
-use crate::secrets::{Secrets, Version};
+use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::source::S3;
-use crate::ssh::host_key::Pinned;
-use crate::ssh::{ConnectError, Connection, Dialed, Inquiry, REKEY, Refused, Target, connect};
+use crate::ssh::{Connection, Inquiry};
 pub(crate) use credentials::Login;
 use credentials::Stores;
 
@@ -91,9 +91,6 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// How long a connection that was kept may take to answer. A firewall that has forgotten it answers nothing, and
 /// most of an invocation's time has to be left then.
 const PROBE: Duration = Duration::from_secs(2);
-
-/// What a server that was silent has for an answer at least: more than a round trip around the world.
-const LEAST: Duration = Duration::from_millis(500);
 
 /// How long an invocation's end may wait for another invocation that makes or gives up a connection. Such a wait is for a
 /// connection that broke in this moment.
@@ -363,153 +360,6 @@ impl<'a> Link<'a> {
             failed @ Way::Failed { .. } => state.way = failed,
         }
     }
-
-    /// Logs in, at most three times: with what is at hand; with what is in the stores now, where that is something else;
-    /// and with what was there before, for a partner who is told of a new password later than the store.
-    async fn open(&self, state: &mut State, until: Option<Instant>) -> Opened {
-        let at_hand = state
-            .login
-            .take()
-            .or_else(|| self.kept.login(SystemTime::now()))
-            // A certificate may have expired meanwhile, and another one lie in its place.
-            .filter(|login| login.credentials.check(SystemTime::now()).is_ok());
-        let login = async {
-            match at_hand {
-                Some(login) => Ok(login),
-                None => Box::pin(self.stores.login(Version::Current)).await,
-            }
-        };
-        let settings = self.settings;
-        let patience = patience(settings.connect_timeout, until);
-        let dialing = Dialed::new(&settings.host, settings.port, patience);
-        // Beside each other: each may take a round trip or two. Without a login the line is of no use.
-        let (login, host_keys, dialed) =
-            tokio::try_join!(login, Box::pin(self.stores.host_keys()), async {
-                Ok(dialing.await)
-            })?;
-        let host_keys = match host_keys {
-            Some(pinned) => Some(pinned),
-            None => self.stores.host_keys_of(&login)?,
-        };
-        let dialed = dialed.map_err(|error| not_connected(&login, error))?;
-        let (mut refusal, parts) =
-            match Box::pin(self.open_with(&login, host_keys.clone(), Some(dialed), until)).await {
-                Err(error) => match refused(&error) {
-                    Some(parts) => (error, parts),
-                    None => {
-                        state.login = Some(login);
-                        return Err(error);
-                    }
-                },
-                opened => {
-                    state.login = Some(login);
-                    return opened;
-                }
-            };
-        let mut refusals = vec![(login, parts)];
-        for version in self.versions() {
-            let login = match Box::pin(self.stores.login(version)).await {
-                Ok(login) => login,
-                Err(error) => {
-                    warn_behind_refusal(error);
-                    break;
-                }
-            };
-            // Partners lock accounts: what was refused is not offered again.
-            let Some(login) = login.without(&refusals) else {
-                continue;
-            };
-            tracing::info!("the server refused the login; trying {}", told(version));
-            match Box::pin(self.open_with(&login, host_keys.clone(), None, until)).await {
-                Err(error) => match refused(&error) {
-                    Some(parts) => {
-                        refusal = error;
-                        refusals.push((login, parts));
-                    }
-                    // Nobody is to offer again what was refused a moment ago, because the connection behind it broke.
-                    None => {
-                        warn_behind_refusal(error);
-                        break;
-                    }
-                },
-                opened => {
-                    state.login = Some(login);
-                    return opened;
-                }
-            }
-        }
-        Err(refusal)
-    }
-
-    /// What may be tried after a refusal, in this order.
-    fn versions(&self) -> impl Iterator<Item = Version> {
-        let current = self.stores.may_change().then_some(Version::Current);
-        let previous = self.stores.have_previous().then_some(Version::Previous);
-        current.into_iter().chain(previous)
-    }
-
-    async fn open_with(
-        &self,
-        login: &Login,
-        host_keys: Option<Pinned>,
-        dialed: Option<Dialed>,
-        until: Option<Instant>,
-    ) -> Opened {
-        let settings = self.settings;
-        let target = Target {
-            host: settings.host.clone(),
-            port: settings.port,
-            username: login.username.clone(),
-            host_keys,
-            algorithms: settings.algorithms.clone(),
-            rekey_after: REKEY,
-            connect_timeout: patience(settings.connect_timeout, until),
-            stall_timeout: patience(settings.stall_timeout, until),
-            inquiry: self.inquiry.clone(),
-        };
-        match connect(&target, &login.credentials, dialed).await {
-            Ok(connection) => {
-                self.kept.taken(login);
-                if self.kept.are_limits_untrue() {
-                    connection.sftp().forget_limits().await;
-                }
-                if let Some(most) = self.kept.most_further() {
-                    connection.limit_further(most);
-                }
-                Ok(connection)
-            }
-            Err(source) => {
-                if matches!(source, ConnectError::LoginRefused { .. }) {
-                    self.kept.forget_login();
-                }
-                Err(not_connected(login, source))
-            }
-        }
-    }
-}
-
-/// A time-out, of which no more is left than `until`, for a server that was silent.
-fn patience(timeout: Duration, until: Option<Instant>) -> Duration {
-    let left = until.map(|until| until.saturating_duration_since(Instant::now()).max(LEAST));
-    left.map_or(timeout, |left| timeout.min(left))
-}
-
-/// The refusal is what is returned; this came of trying something else.
-fn warn_behind_refusal((stage, cause): (Stage, Cause)) {
-    let error = Error {
-        stage,
-        object: None,
-        cause,
-    };
-    tracing::warn!("after a refused login: {}", error.report());
-}
-
-fn not_connected(login: &Login, error: ConnectError) -> (Stage, Cause) {
-    let cause = Cause::Connect {
-        username: login.username.clone(),
-        source: Box::new(error),
-    };
-    (Stage::Connect, cause)
 }
 
 /// A connection of an earlier invocation that still answers.
@@ -527,22 +377,4 @@ async fn prove(way: &Way) -> Option<Arc<Connection>> {
 fn failed_before(report: &str, verdict: Verdict, name: &'static str) -> (Stage, Cause) {
     let cause = Cause::Destination(report.to_owned(), verdict, name);
     (Stage::Connect, cause)
-}
-
-fn told(version: Version) -> &'static str {
-    match version {
-        Version::Current => "what the stores have now",
-        Version::Previous => "the version before it (AWSPREVIOUS)",
-    }
-}
-
-/// What the server did not take of the credentials; none where that is not why there is no connection.
-fn refused((_, cause): &(Stage, Cause)) -> Option<Refused> {
-    match cause {
-        Cause::Connect { source, .. } => match **source {
-            ConnectError::LoginRefused { refused, .. } => Some(refused),
-            _ => None,
-        },
-        _ => None,
-    }
 }

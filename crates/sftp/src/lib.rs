@@ -15,13 +15,14 @@
 //! |---|---|
 //! | [`packet`] | requests → bytes, bytes → responses; `wire`, `attributes` and `status` are its parts |
 //! | [`transport`] | the two traits that a stream has to have |
-//! | [`session`] | one SFTP channel: version, requests, answers matched by id and type |
+//! | [`session`] | one SFTP channel: version, requests, answers matched by id and type; `stream`: the tasks that write and read; `pending`: what is not answered yet; `answer`: what a request hoped for |
 //! | [`reply`] | a request that is on its way |
 //! | [`extensions`] | what the server offers beyond the draft, and its limits |
 //! | [`upload`] | pipelined writes to one file under a window; `lane`: one channel of it; `frontier`: what all have acknowledged; `pace`: what may be on its way |
 //! | [`readback`] | pipelined reads of one file, in order |
 //! | [`error`] | what can go wrong |
 
+mod answer;
 mod attributes;
 pub mod error;
 pub mod extensions;
@@ -34,6 +35,7 @@ pub mod readback;
 pub mod reply;
 pub mod session;
 mod status;
+mod stream;
 pub mod transport;
 pub mod upload;
 mod wire;
