@@ -3,6 +3,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod credentials;
 mod properties;
 mod reading;
 mod showing;
