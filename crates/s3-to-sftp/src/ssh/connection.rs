@@ -117,15 +117,16 @@ impl Connection {
             seen: seen.clone(),
         };
 
+        // The banner's time is a part of it.
+        let patience = target.connect_timeout.max(target.stall_timeout);
         let handshake = client::connect_stream(Arc::new(config(target)), stream, client);
         let mut handle = tokio::select! {
             result = handshake => result.map_err(|error| error.at(address, target, &seen.farewell))?,
             () = no_banner(&cut, target.connect_timeout) => {
                 return Err(ConnectError::NoBanner { address, after: target.connect_timeout }.into());
             }
-            () = sleep(target.connect_timeout + target.stall_timeout) => {
-                let after = target.stall_timeout;
-                return Err(ConnectError::Silent { address, step: KEY_EXCHANGE, after }.into());
+            () = sleep(patience) => {
+                return Err(ConnectError::Silent { address, step: KEY_EXCHANGE, after: patience }.into());
             }
         };
         let silent = |step| {

@@ -32,6 +32,7 @@ rows! {
     fn silence_before_the_identification() => Identification, silence, silent(Within::Connect);
     fn silence_before_the_key_exchange() => KeyExchange, silence, silent(Within::Handshake);
     fn silence_in_the_key_exchange() => ExchangeReply, silence, silent(Within::Handshake);
+    fn silence_in_the_key_exchange_with_a_long_time_out() => ExchangeReply, silence, silent(Within::LongHandshake);
     fn silence_before_new_keys() => NewKeys, silence, silent(Within::Handshake);
     fn silence_before_the_service() => Service, silence, silent(Within::Stall);
     fn silence_at_the_login() => Login, silence, silent(Within::Stall);

@@ -23,6 +23,9 @@ use crate::server::{Script, Server};
 const CONNECT: Duration = Duration::from_secs(1);
 const STALL: Duration = Duration::from_secs(2);
 
+/// Longer than [`STALL`].
+const LONG_CONNECT: Duration = Duration::from_secs(6);
+
 /// Longer than what a server has for another connection once it was silent for that long.
 const LONG_STALL: Duration = Duration::from_secs(7);
 
@@ -48,8 +51,10 @@ pub(crate) enum Within {
     Again,
     /// `SSH_CONNECT_TIMEOUT`: nothing has come at all.
     Connect,
-    /// Both time-outs: the key exchange has one bound for all of it.
+    /// The longer of both time-outs: identification and key exchange have one bound for all of it.
     Handshake,
+    /// The same, where that is `SSH_CONNECT_TIMEOUT`.
+    LongHandshake,
     /// `SSH_STALL_TIMEOUT`.
     Stall,
     /// Another connection is made where there was progress, or where a rename has to be settled; it stalls as well.
@@ -67,13 +72,21 @@ impl Within {
         }
     }
 
+    /// `SSH_CONNECT_TIMEOUT`.
+    fn connect(self) -> Duration {
+        match self {
+            Self::LongHandshake => LONG_CONNECT,
+            _ => CONNECT,
+        }
+    }
+
     fn limit(self) -> Duration {
         MARGIN
             + match self {
                 Self::AtOnce => Duration::ZERO,
                 Self::Again => Duration::from_secs(1),
                 Self::Connect => CONNECT,
-                Self::Handshake => CONNECT + STALL,
+                Self::Handshake | Self::LongHandshake => self.connect().max(STALL),
                 Self::Stall => STALL,
                 Self::TwoStalls => 2 * STALL,
                 Self::LongStall => LONG_STALL + REST,
@@ -115,7 +128,7 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
     s3.store().put("inbox", "f", payload::ramp(SIZE));
     let server = Server::start(script);
     let deliverer = Deliverer::new(
-        settings(&server, expected.within().stall()),
+        settings(&server, expected.within()),
         S3::with_client(s3.client()),
         Secrets::none(),
     )
@@ -168,7 +181,7 @@ pub(crate) async fn deliver(script: Script, expected: Expected) -> Server {
     server
 }
 
-fn settings(server: &Server, stall: Duration) -> Settings {
+fn settings(server: &Server, within: Within) -> Settings {
     let lookup = |name: &str| {
         Some(match name {
             "SSH_HOST" => "127.0.0.1".to_owned(),
@@ -176,8 +189,8 @@ fn settings(server: &Server, stall: Duration) -> Settings {
             "SSH_USERNAME" => "acme".to_owned(),
             "SSH_PASSWORD" => PASSWORD.to_owned(),
             "SSH_HOST_KEY" => server.host_key.clone(),
-            "SSH_CONNECT_TIMEOUT" => format!("{}s", CONNECT.as_secs()),
-            "SSH_STALL_TIMEOUT" => format!("{}s", stall.as_secs()),
+            "SSH_CONNECT_TIMEOUT" => format!("{}s", within.connect().as_secs()),
+            "SSH_STALL_TIMEOUT" => format!("{}s", within.stall().as_secs()),
             _ => return None,
         })
     };
