@@ -40,12 +40,19 @@ impl Part {
             without: rules,
             ..kind
         };
-        match walk(without, case).await {
-            Ok(points) => panic!("without {rules:?}: nothing is noticed at {points} points"),
-            Err(violation) => report(&format!("without {rules:?}: {violation}")),
+        // On a machine that is busy an event may come when nothing is left that it could hurt. Once is enough.
+        for _ in 0..WALKS {
+            match walk(without, case.clone()).await {
+                Ok(points) => report(&format!("without {rules:?}: nothing at {points} points")),
+                Err(violation) => return report(&format!("without {rules:?}: {violation}")),
+            }
         }
+        panic!("without {rules:?}: nothing is noticed in {WALKS} walks");
     }
 }
+
+/// So often may nothing be noticed.
+const WALKS: usize = 3;
 
 /// Two writes, so that not everything is on its way when the link breaks.
 pub(crate) const SMALL_WINDOW: &[(&str, &str)] = &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "6")];
